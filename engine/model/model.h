@@ -1,0 +1,76 @@
+/* model.h - what every model is: a small table of functions.
+ *
+ * A network trained by gradients and a circuit trained by EM stand behind the same one. The trainer, the sampler, the
+ * checkpoint and the model file know nothing else.
+ *
+ *     const rf_model_class *type = rf_model_class_find(RF_MODEL_CTGAN);
+ *     RF_TRY(type->create(&model, &setup, err));
+ *     RF_TRY(type->attach(model, &coded, err));                        // the training rows
+ *     while (model->step < n_steps) RF_TRY(type->train(model, 10, &losses, err));
+ *     RF_TRY(type->sample(model, &request, &rows, err));
+ *
+ * A step's draws are addressed by its number, so training may be cut anywhere: train(10) is train(3) then train(7), and a model
+ * stored at step s and loaded elsewhere goes on to the same bytes.
+ */
+#ifndef RF_ENGINE_MODEL_MODEL_H
+#define RF_ENGINE_MODEL_MODEL_H
+
+#include "core/buf.h"
+#include "core/error.h"
+#include "domain/params.h"
+#include "kernels/backend.h"
+#include "kernels/span.h"
+
+/* What a model is built from. Pointers are lent for its whole life. */
+typedef struct rf_model_setup {
+    rf_device *device;
+    const rf_layout *layout;
+    const int64_t *condition_counts; /* (layout->condition_width) rows of the table that hold each entry */
+    rf_params params;
+    int64_t n_rows;                  /* of the training table */
+    uint64_t seed;
+    bool compat;                     /* the public reference's own behaviour where we repair it */
+} rf_model_setup;
+
+typedef struct rf_losses {
+    double generator, discriminator; /* TVAE: generator = total loss, discriminator = NaN */
+} rf_losses;
+
+typedef struct rf_sample_request {
+    uint64_t seed;
+    int64_t first_row;       /* a multiple of the batch size: batches are numbered from the first row of the whole result */
+    int64_t n_rows;          /* wanted; a multiple of the batch size unless it is the last piece */
+    int32_t condition_entry; /* entry of the condition vector set in every row, or -1 */
+} rf_sample_request;
+
+struct rf_model_class;
+
+/* The part that all models share; each begins with it. */
+typedef struct rf_model {
+    const struct rf_model_class *type;
+    rf_model_setup setup;
+    int64_t step;            /* finished steps */
+    int64_t steps_per_epoch;
+} rf_model;
+
+typedef struct rf_model_class {
+    rf_model_kind kind;
+    /* Bytes that create + attach will take, on the device and here together; known before either. */
+    size_t (*plan)(const rf_model_setup *setup);
+    /* Fresh, with its seeded initial weights. */
+    rf_code (*create)(rf_model **out, const rf_model_setup *setup, rf_error *err);
+    void (*free)(rf_model *model);
+    /* Hands over the training rows; `rows` may be freed after the call. */
+    rf_code (*attach)(rf_model *model, const rf_coded *rows, rf_error *err);
+    /* Takes n steps. losses: of the last one. DIVERGED, naming the epoch, when they are not finite. */
+    rf_code (*train)(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err);
+    /* Weights only, or everything that training needs to go on (moments, step, critic). */
+    rf_code (*store)(rf_model *model, bool training, rf_buf *out, rf_error *err);
+    rf_code (*load)(rf_model *model, bool training, rf_reader *reader, rf_error *err);
+    /* Rows in coded form; `out` has request->n_rows rows allocated. */
+    rf_code (*sample)(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err);
+} rf_model_class;
+
+const rf_model_class *rf_model_class_find(rf_model_kind kind);
+
+#endif
