@@ -21,7 +21,10 @@ bool rf_parse_i64(const char *text, size_t length, int64_t *out);
  * hexadecimal are not numbers here. Correctly rounded (nearest even). Overflow gives false. */
 bool rf_parse_f64(const char *text, size_t length, double *out);
 
-/* The shortest decimal that reads back as the same double ("0.1", "1e+300"). Returns its length. */
+/* The shortest decimal that reads back as the same double, the nearest of them to it, laid out as C's %g:
+ * plain from 1e-4 to below 1e+16, else with an exponent of at least two digits ("0.1", "1e+300", "1e-05",
+ * "-0"). Not a number and the infinities are "nan", "inf", "-inf", which rf_parse_f64 refuses. All format
+ * functions write a final NUL and return the length without it. */
 size_t rf_format_f64(char *out, double value);
 
 /* Rounded half to even on the exact binary value to `decimals` (0..17) digits after the point, then
@@ -33,14 +36,14 @@ size_t rf_format_i64(char *out, int64_t value);
  * -1 when all are. A sequence cut off by the end is invalid at its first byte. */
 int64_t rf_utf8_find_invalid(const char *text, size_t length);
 
-/* FNV-1a with a final mix, for hash tables only. */
+/* For hash tables in memory only: the value depends on the byte order of the machine. */
 uint64_t rf_hash_bytes(const void *data, size_t size_bytes);
 
-/* ASCII only. */
+/* ASCII letters only; `b` ends with a NUL. */
 bool rf_text_equal_nocase(const char *a, size_t a_length, const char *b);
 
-/* The nearest of `names` (n of them) to `text` by edit distance, for "did you mean"; NULL when none is
- * near enough to help. */
+/* The nearest of `names` (n of them) to `text` by edit distance (the first of equals), for "did you mean";
+ * NULL when none is near enough to help. Case does not count, nor '-' against '_'. */
 const char *rf_text_nearest(const char *text, const char *const *names, int n);
 
 #endif
