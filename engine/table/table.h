@@ -167,7 +167,7 @@ rf_code rf_table_writer_append(rf_table_writer *writer, const rf_table *rows, rf
 rf_code rf_table_writer_commit(rf_table_writer *writer, rf_error *err) RF_MUST_CHECK;
 void rf_table_writer_close(rf_table_writer *writer); /* without a commit nothing stays behind */
 
-/* USAGE with a sentence when `path` has a suffix that this version cannot write, else OK. Ask before
+/* INPUT with a sentence when `path` has a suffix that this version cannot write, else OK. Ask before
  * long work. */
 rf_code rf_table_format_check(const char *path, const char *format, bool writing, rf_error *err) RF_MUST_CHECK;
 
