@@ -7,6 +7,10 @@
 
 enum { LINE_BYTES = 64 };
 
+/* More than any machine has for one piece: a size beyond it is a count gone wrong, and the sanitizers'
+ * allocators end the program for it where malloc would give NULL. */
+static const size_t largest_bytes = (size_t)1 << 40;
+
 /* ---- failing on purpose -------------------------------------------------------------------- */
 
 /* Counting starts with the first call of rf_alloc_fail_at: until then an allocation pays for one
@@ -39,14 +43,14 @@ static bool must_fail(void)
 
 void *rf_malloc(size_t size)
 {
-    if (must_fail() || size > PTRDIFF_MAX)
+    if (must_fail() || size >= largest_bytes)
         return NULL;
     return malloc(size ? size : 1);
 }
 
 void *rf_realloc(void *pointer, size_t size)
 {
-    if (must_fail() || size > PTRDIFF_MAX)
+    if (must_fail() || size >= largest_bytes)
         return NULL;
     return realloc(pointer, size ? size : 1);
 }
@@ -69,7 +73,7 @@ rf_code rf_alloc_array(void **out, size_t count, size_t size, const char *what, 
     size_t bytes = 0;
     void *memory = NULL;
     *out = NULL;
-    if (must_fail() || __builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX ||
+    if (must_fail() || __builtin_mul_overflow(count, size, &bytes) || bytes >= largest_bytes ||
         posix_memalign(&memory, LINE_BYTES, bytes ? bytes : 1) != 0)
         return no_memory(err, what, count, size);
     memset(memory, 0, bytes);
