@@ -32,50 +32,53 @@ typedef struct rf_transform rf_transform;
 typedef struct rf_transform_options {
     int32_t max_categories; /* 0: 1,000                                           */
     bool compat;
-    uint64_t seed;          /* of the k-means start of each mixture               */
+    uint64_t seed; /* of the k-means start of each mixture               */
 } rf_transform_options;
 
 /* INPUT when nothing can be modelled (only ids, ignored, constant or missing columns), or a value is infinite. */
-rf_code rf_transform_fit(rf_transform **out, const rf_table *table, const rf_transform_options *options, rf_pool *pool,
-                         rf_notes *notes, rf_error *err) RF_MUST_CHECK;
+rf_code rf_transform_fit(rf_transform **out, const rf_table *table, const rf_transform_options *options,
+                         rf_pool *pool, rf_notes *notes, rf_error *err) RF_MUST_CHECK;
 void rf_transform_free(rf_transform *transform);
 
-const rf_layout *rf_transform_layout(const rf_transform *transform);  /* lent */
-const rf_schema *rf_transform_schema(const rf_transform *transform);  /* lent; of the table it was fitted on */
-int64_t rf_transform_rows(const rf_transform *transform);             /* rows it was fitted on */
+const rf_layout *rf_transform_layout(const rf_transform *transform); /* lent */
+const rf_schema *rf_transform_schema(const rf_transform *transform); /* lent; of the table it was fitted on */
+int64_t rf_transform_rows(const rf_transform *transform);            /* rows it was fitted on */
 
 /* How often each category of condition entry e (0..condition_width-1) stood in the table. Lent. */
 const int64_t *rf_transform_condition_counts(const rf_transform *transform);
 
 /* Codes the table it was fitted on. `seed` draws the mixture components (purpose ENCODE, element = row, step = column).
  * *out is allocated; rf_coded_free. The same bytes for any pool. */
-rf_code rf_transform_apply(const rf_transform *transform, const rf_table *table, uint64_t seed, rf_pool *pool, rf_coded *out,
-                           rf_error *err) RF_MUST_CHECK;
+rf_code rf_transform_apply(const rf_transform *transform, const rf_table *table, uint64_t seed, rf_pool *pool,
+                           rf_coded *out, rf_error *err) RF_MUST_CHECK;
 rf_code rf_coded_create(rf_coded *out, const rf_layout *layout, int64_t n_rows, rf_error *err) RF_MUST_CHECK;
 void rf_coded_free(rf_coded *coded);
 
 /* Coded rows to a table (schema without ignored columns). `first_row` is the number of the first row in the whole result: it
  * addresses the draws (rare texts, values inside ids), so a result made in pieces equals one made at once. Ids are unique over all pieces of
  * one seed and equal to no id of the training table. Numbers are rounded to the column's digits and stay in its observed range. */
-rf_code rf_transform_invert(const rf_transform *transform, const rf_coded *rows, int64_t first_row, uint64_t seed, rf_pool *pool,
-                            rf_table **out, rf_error *err) RF_MUST_CHECK;
+rf_code rf_transform_invert(const rf_transform *transform, const rf_coded *rows, int64_t first_row,
+                            uint64_t seed, rf_pool *pool, rf_table **out, rf_error *err) RF_MUST_CHECK;
 
 /* One wish of --where, checked against the table. */
 typedef struct rf_condition {
-    int32_t field;     /* column of the schema                                                              */
-    int32_t span;      /* its code span; -1 for a numeric column: only rejection helps there                */
-    int32_t code;      /* the category, -1 for a numeric column                                             */
-    int32_t rare_text; /* >= 0: a text inside the "rare" code, to be matched after the inverse               */
-    double value;      /* numeric and datetime columns                                                      */
-    const char *text;  /* as given                                                                          */
+    int32_t field; /* column of the schema                                                              */
+    int32_t span;  /* its code span; -1 for a numeric column: only rejection helps there                */
+    int32_t code;  /* the category, -1 for a numeric column                                             */
+    int32_t
+        rare_text;    /* >= 0: a text inside the "rare" code, to be matched after the inverse               */
+    double value;     /* numeric and datetime columns                                                      */
+    const char *text; /* as given                                                                          */
 } rf_condition;
 
 /* "column=value" (the first '=' of a known column name splits). INPUT for a column that does not exist or is not
  * modelled, and for a value never seen (category) or outside the observed range (numbers). An empty value means missing. */
-rf_code rf_transform_condition(const rf_transform *transform, const char *assignment, rf_condition *out, rf_error *err) RF_MUST_CHECK;
+rf_code rf_transform_condition(const rf_transform *transform, const char *assignment, rf_condition *out,
+                               rf_error *err) RF_MUST_CHECK;
 
 /* True when row `row` of an inverted table meets the condition. */
-bool rf_condition_holds(const rf_transform *transform, const rf_condition *condition, const rf_table *rows, int64_t row);
+bool rf_condition_holds(const rf_transform *transform, const rf_condition *condition, const rf_table *rows,
+                        int64_t row);
 
 /* Binary form, part of the model file; load checks everything (CORRUPT). */
 void rf_transform_store(const rf_transform *transform, rf_buf *out);
