@@ -15,8 +15,9 @@ target_compile_definitions(rf_flags INTERFACE _GNU_SOURCE RF_VERSION="${PROJECT_
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(rf_flags INTERFACE -Wno-psabi)
 endif()
-if(RF_SANITIZE)
-  target_compile_options(rf_flags INTERFACE -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+if(RF_SANITIZE) # these builds are for finding bugs, so their assertions are on
+  target_compile_options(rf_flags INTERFACE
+    -UNDEBUG -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(rf_flags INTERFACE -fsanitize=${RF_SANITIZE})
 endif()
 if(RF_FUZZ)
