@@ -54,8 +54,7 @@ def count_program(case):
     if plan is None and status == "run":
         passed += 1  # a program of another kind, judged by its exit status
     elif lost > 0 or plan is None or (status != "run" and n_failed == 0):
-        why = (case.find("failure").get("message") if case.find("failure") is not None else "") or "ended early"
-        print(f"{name}: {why}\n{indent(text[-6000:])}", end="")
+        print(f"{name}: ended early, after {float(case.get('time')):.1f} s\n{indent(text[-6000:])}", end="")
         n_failed += max(lost, 1)
     return passed, n_failed, skipped
 
