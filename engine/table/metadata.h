@@ -1,8 +1,19 @@
 /* metadata.h - what a table's columns are, in SDV's JSON form.
  *
- * Accepts `tables` with exactly one table (whatever the version says), and the older single-table form with `columns` at the top.
- * sdtypes become kinds: numerical -> integer or continuous (by computer_representation and the cells), datetime, categorical,
- * boolean, id and the PII types -> id, unknown -> id. Unknown keys are notes; a malformed file is INPUT with line and column.
+ * Accepts `tables` with exactly one table (whatever the version says), and the older single-table form with
+ * `columns` at the top. sdtypes become kinds:
+ *
+ *     numerical              integer or continuous (by computer_representation, else by the cells)
+ *     datetime, boolean, categorical, id      themselves
+ *     unknown and the personal ones (email, phone_number, …)      id; categorical where "pii" is false
+ *
+ * What we do not know or do not use is a note: unknown keys and sdtypes (an unknown sdtype is taken for a
+ * personal one, as the reference does), composite keys, sequences, relationships. A file that is not JSON is
+ * INPUT with line and column; one whose content is wrong (a list where an object belongs, a key that
+ * names no column, a datetime_format that cannot be) is INPUT with the column's name.
+ *
+ * Beside the reference's keys a numerical column may have "range_min" and "range_max": its values were
+ * never outside, and synthetic ones shall not be either.
  */
 #ifndef RF_ENGINE_TABLE_METADATA_H
 #define RF_ENGINE_TABLE_METADATA_H
@@ -12,8 +23,10 @@
 #include "engine/table/table.h"
 
 typedef struct rf_metadata_column {
-    const char *name, *sdtype, *datetime_format, *regex;
-    bool numerical;          /* kind is INTEGER or CONTINUOUS, to be decided by the cells */
+    const char *name, *sdtype;
+    const char *datetime_format; /* NULL: to be found from the cells                      */
+    const char *regex;           /* regex_format of an id, or NULL                        */
+    bool numerical;              /* kind is INTEGER or CONTINUOUS, to be decided by the cells */
     rf_kind kind;
     bool primary_key, alternate_key;
     double range_min, range_max; /* NaN when absent */
@@ -25,9 +38,10 @@ typedef struct rf_metadata {
     rf_metadata_column *columns; /* in the file's order: the order of the report */
 } rf_metadata;
 
-/* Everything lives in `arena`. */
-rf_code rf_metadata_read(rf_metadata *out, rf_arena *arena, const char *path, rf_notes *notes, rf_error *err) RF_MUST_CHECK;
-rf_code rf_metadata_parse(rf_metadata *out, rf_arena *arena, const char *name, const char *json, size_t size_bytes, rf_notes *notes,
-                          rf_error *err) RF_MUST_CHECK;
+/* Everything lives in `arena`; `notes` may be NULL; `name` stands for the path in messages. */
+rf_code rf_metadata_read(rf_metadata *out, rf_arena *arena, const char *path, rf_notes *notes,
+                         rf_error *err) RF_MUST_CHECK;
+rf_code rf_metadata_parse(rf_metadata *out, rf_arena *arena, const char *name, const char *json,
+                          size_t size_bytes, rf_notes *notes, rf_error *err) RF_MUST_CHECK;
 
 #endif
