@@ -19,9 +19,9 @@
 #include "kernels/backend.h"
 
 typedef struct rf_progress {
-    const char *phase;        /* "transform", "train", "sample" */
-    int64_t epoch, epochs;    /* train: finished and all        */
-    int64_t done, total;      /* train: steps; sample: rows     */
+    const char *phase;     /* "transform", "train", "sample" */
+    int64_t epoch, epochs; /* train: finished and all        */
+    int64_t done, total;   /* train: steps; sample: rows     */
     rf_losses losses;
     double rows_per_s, seconds, eta_s;
 } rf_progress;
@@ -30,10 +30,10 @@ typedef struct rf_progress {
 typedef bool (*rf_progress_fn)(void *arg, const rf_progress *progress);
 
 typedef struct rf_fit_options {
-    rf_params params;            /* finished (rf_params_finish)                               */
+    rf_params params; /* finished (rf_params_finish)                               */
     uint64_t seed;
     bool compat;
-    int32_t max_categories;      /* 0: the transform's default                                */
+    int32_t max_categories; /* 0: the transform's default                                */
     rf_device *device;
     const char *checkpoint_path; /* NULL: none. Written at least every checkpoint_s seconds   */
     double checkpoint_s;         /* 0: 10                                                     */
@@ -46,7 +46,8 @@ typedef struct rf_fit_options {
 typedef struct rf_fitted rf_fitted;
 
 /* The checkpoint is removed by the caller once the result is safe (rf_checkpoint_remove). */
-rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *options, rf_notes *notes, rf_error *err) RF_MUST_CHECK;
+rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *options, rf_notes *notes,
+               rf_error *err) RF_MUST_CHECK;
 void rf_fitted_free(rf_fitted *fitted);
 void rf_checkpoint_remove(const char *path);
 
@@ -64,7 +65,7 @@ rf_code rf_fitted_load(rf_fitted **out, const char *path, rf_device *device, rf_
 typedef struct rf_fitted_info {
     rf_params params;
     uint64_t seed;
-    int64_t n_rows;            /* of the training table */
+    int64_t n_rows; /* of the training table */
     int64_t epochs_done;
     bool compat;
     double train_seconds;
@@ -76,7 +77,7 @@ const rf_transform *rf_fitted_transform(const rf_fitted *fitted); /* lent */
 typedef struct rf_sample_options {
     int64_t n_rows;
     uint64_t seed;
-    const char *const *where;  /* "column=value" */
+    const char *const *where; /* "column=value" */
     int32_t n_where;
     rf_progress_fn progress;
     void *progress_arg;
@@ -87,6 +88,7 @@ typedef rf_code (*rf_rows_fn)(void *arg, const rf_table *rows, rf_error *err);
 
 /* Every row meets all conditions. One discrete condition of a CTGAN sets its bit; the rest is by rejection; after 1,000 batches
  * without enough rows: EXHAUSTED with the share found. The same bytes however often it is called, and for any thread count. */
-rf_code rf_fitted_sample(rf_fitted *fitted, const rf_sample_options *options, rf_rows_fn rows, void *arg, rf_error *err) RF_MUST_CHECK;
+rf_code rf_fitted_sample(rf_fitted *fitted, const rf_sample_options *options, rf_rows_fn rows, void *arg,
+                         rf_error *err) RF_MUST_CHECK;
 
 #endif

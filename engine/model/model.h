@@ -27,9 +27,9 @@ typedef struct rf_model_setup {
     const rf_layout *layout;
     const int64_t *condition_counts; /* (layout->condition_width) rows of the table that hold each entry */
     rf_params params;
-    int64_t n_rows;                  /* of the training table */
+    int64_t n_rows; /* of the training table */
     uint64_t seed;
-    bool compat;                     /* the public reference's own behaviour where we repair it */
+    bool compat; /* the public reference's own behaviour where we repair it */
 } rf_model_setup;
 
 typedef struct rf_losses {
@@ -38,7 +38,8 @@ typedef struct rf_losses {
 
 typedef struct rf_sample_request {
     uint64_t seed;
-    int64_t first_row;       /* a multiple of the batch size: batches are numbered from the first row of the whole result */
+    int64_t
+        first_row; /* a multiple of the batch size: batches are numbered from the first row of the whole result */
     int64_t n_rows;          /* wanted; a multiple of the batch size unless it is the last piece */
     int32_t condition_entry; /* entry of the condition vector set in every row, or -1 */
 } rf_sample_request;
@@ -49,7 +50,7 @@ struct rf_model_class;
 typedef struct rf_model {
     const struct rf_model_class *type;
     rf_model_setup setup;
-    int64_t step;            /* finished steps */
+    int64_t step; /* finished steps */
     int64_t steps_per_epoch;
 } rf_model;
 
@@ -57,16 +58,23 @@ typedef struct rf_model_class {
     rf_model_kind kind;
     /* Bytes that create + attach will take, on the device and here together; known before either. */
     size_t (*plan)(const rf_model_setup *setup);
+    /* The part of it that create takes: enough to load weights and sample. */
+    size_t (*plan_sampling)(const rf_model_setup *setup);
     /* Fresh, with its seeded initial weights. */
     rf_code (*create)(rf_model **out, const rf_model_setup *setup, rf_error *err);
     void (*free)(rf_model *model);
     /* Hands over the training rows; `rows` may be freed after the call. */
     rf_code (*attach)(rf_model *model, const rf_coded *rows, rf_error *err);
+    /* Gives back what only training needs: from here on the model can be stored without its training state, and sampled. */
+    void (*detach)(rf_model *model);
     /* Takes n steps. losses: of the last one. DIVERGED, naming the epoch, when they are not finite. */
     rf_code (*train)(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err);
     /* Weights only, or everything that training needs to go on (moments, step, critic). */
     rf_code (*store)(rf_model *model, bool training, rf_buf *out, rf_error *err);
     rf_code (*load)(rf_model *model, bool training, rf_reader *reader, rf_error *err);
+    /* Bytes that store will write, known from the setup alone, so that a file which cannot be right is refused before anything
+     * is allocated for it; 0 when a kind of model cannot tell beforehand. */
+    size_t (*stored_size)(const rf_model_setup *setup, bool training);
     /* Rows in coded form; `out` has request->n_rows rows allocated. */
     rf_code (*sample)(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err);
 } rf_model_class;

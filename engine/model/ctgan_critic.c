@@ -1,0 +1,377 @@
+/* The critic: its own step, the penalty in it, and what it tells the generator.
+ *
+ * One backward pass serves three sources. With coef the derivative of the loss with respect to each score (1/M generated,
+ * -1/M real, 1 interpolated), d_k of all 3M rows come from the same products:
+ *
+ *     d_K = coef mask_K w        d_k = mask_k (d_(k+1) W_(k+1)^T)
+ *
+ * mask being the slope of the leaky ReLU times the dropout factor. On the interpolated rows d_1 gives the gradient of
+ * the score with respect to the input, g = d_1 W_1^T, of which the penalty wants the norm. Its own gradient goes forward
+ * again, for the masks are constants (v = dpenalty / dg = scale g):
+ *
+ *     q_1 = mask_1 (v W_1)       q_k = mask_k (q_(k-1) W_k)
+ *     dW_1 = v^T d_1             dW_k = q_(k-1)^T d_k          dw = sum of q_K's rows
+ *
+ * So q_k takes the place of h_k in the interpolated rows, scale moves from g into d_1, and each matrix has one update over all
+ * 3M rows, as if all of them were ordinary.
+ */
+#include "engine/model/ctgan.h"
+
+#include "core/alloc.h"
+#include "core/philox.h"
+
+/* The penalty's weight, as Gulrajani et al. chose it. */
+static const float lambda = 10;
+
+/* ------------------------------------------------------------------ shapes */
+
+void rfi_critic_shape(rfi_ctgan *m)
+{
+    const rf_dims *dims = &m->base.setup.params.discriminator_dim;
+    rfi_critic *critic = &m->critic;
+    int64_t data = (int64_t)m->p * m->d, condition = (int64_t)m->p * m->c;
+    critic->n_layers = dims->n;
+    for (int32_t k = 0; k < dims->n; k++) {
+        rfi_critic_layer *layer = &critic->layers[k];
+        layer->width = dims->width[k];
+        layer->w = rfi_tensors_add(&critic->tensors, data, layer->width, data + condition);
+        layer->wc =
+            condition ? rfi_tensors_add(&critic->tensors, condition, layer->width, data + condition) : NULL;
+        layer->bias = rfi_tensors_add(&critic->tensors, 1, layer->width, data + condition);
+        data = layer->width;
+        condition = 0;
+    }
+    critic->w = rfi_tensors_add(&critic->tensors, data, 1, data);
+    critic->bias = rfi_tensors_add(&critic->tensors, 1, 1, data);
+}
+
+void rfi_critic_place(rfi_ctgan *m, rfi_slab *slab)
+{
+    rfi_critic *critic = &m->critic;
+    const size_t packs = (size_t)m->m;
+    rfi_tensors_place_weights(&critic->tensors, slab);
+    rfi_tensors_place_moments(&critic->tensors, slab);
+    for (int32_t k = 0; k < critic->n_layers; k++) {
+        rfi_critic_layer *layer = &critic->layers[k];
+        layer->h = rfi_slab_floats(slab, 3 * packs, (size_t)layer->width);
+        layer->mask = rfi_slab_floats(slab, 3 * packs, (size_t)layer->width);
+        layer->d = rfi_slab_floats(slab, 3 * packs, (size_t)layer->width);
+    }
+    critic->coef = rfi_slab_floats(slab, 3, packs);
+    critic->coef_fake = rfi_slab_floats(slab, 1, packs);
+    critic->score = rfi_slab_floats(slab, 3, packs);
+    critic->scale = rfi_slab_floats(slab, 1, packs);
+    critic->g = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
+    critic->gc = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->c);
+}
+
+rf_code rfi_critic_start(rfi_ctgan *m, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rf_device *device = m->base.setup.device;
+    const float share = 1.0f / (float)m->m;
+    float *coef = NULL;
+    RF_TRY(RF_NEW_ARRAY(&coef, 3 * (int64_t)m->m, "the critic's coefficients", err));
+    for (int32_t i = 0; i < m->m; i++) {
+        coef[i] = -share;
+        coef[m->m + i] = -share;
+        coef[2 * m->m + i] = 1;
+    }
+    RF_TRY(rf_device_write(device, m->critic.coef_fake, coef, (size_t)m->m * sizeof *coef, err));
+    for (int32_t i = 0; i < m->m; i++)
+        coef[i] = share;
+    RF_TRY(rf_device_write(device, m->critic.coef, coef, 3 * (size_t)m->m * sizeof *coef, err));
+    rfi_tensors_start(&m->critic.tensors, device, m->base.setup.seed, m->zero);
+out:
+    rf_free(coef);
+    return rc;
+}
+
+/* ------------------------------------------------------------------ views */
+
+/* Rows of a (3M, width) matrix: `first` in packs of M, `n` of them. */
+static rf_mat rows_of(const rfi_ctgan *m, float *data, int32_t width, int32_t first, int32_t n)
+{
+    return rfi_mat(data + (int64_t)first * m->m * width, n * m->m, width);
+}
+
+static rf_mat weights(const rfi_tensor *tensor)
+{
+    return tensor ? rfi_mat(tensor->w, tensor->rows, tensor->cols) : (rf_mat){0};
+}
+
+/* A (B, any) matrix read as packs. */
+static rf_mat packs(const rfi_ctgan *m, float *data, int32_t width)
+{
+    return width ? rfi_mat(data, m->m, m->p * width) : (rf_mat){0};
+}
+
+static rf_noise noise(const rfi_ctgan *m, const uint32_t *step, uint32_t purpose)
+{
+    return (rf_noise){.seed = m->base.setup.seed, .step = step, .purpose = purpose};
+}
+
+enum { FAKE, REAL, BETWEEN };
+
+/* ------------------------------------------------------------------ forward */
+
+static void first_layer_fake(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *layer = &m->critic.layers[0];
+    device->ops->affine(device, &(rf_affine){.y = rows_of(m, layer->h, layer->width, FAKE, 1),
+                                             .x = packs(m, m->fake, m->d),
+                                             .w = weights(layer->w),
+                                             .bias = layer->bias->w,
+                                             .gather = weights(layer->wc),
+                                             .ids = layer->wc ? m->generator.entries : NULL,
+                                             .n_ids = layer->wc ? m->p : 0,
+                                             .gather_stride = m->c});
+}
+
+static void first_layer_real(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *layer = &m->critic.layers[0];
+    device->ops->affine_coded(device, &(rf_affine_coded){.y = rows_of(m, layer->h, layer->width, REAL, 1),
+                                                         .w = weights(layer->w),
+                                                         .bias = layer->bias->w,
+                                                         .layout = m->base.setup.layout,
+                                                         .scalars = m->real_scalars,
+                                                         .codes = m->real_codes,
+                                                         .pack = m->p,
+                                                         .gather = weights(layer->wc),
+                                                         .ids = layer->wc ? m->real_entries : NULL,
+                                                         .gather_stride = m->c});
+}
+
+/* The first layer is affine, so what it makes of a blend is the blend of what it made: no product. */
+static void first_layer_between(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *layer = &m->critic.layers[0];
+    device->ops->interpolate(device, &(rf_interpolate){.out = rows_of(m, layer->h, layer->width, BETWEEN, 1),
+                                                       .real = rows_of(m, layer->h, layer->width, REAL, 1),
+                                                       .fake = rows_of(m, layer->h, layer->width, FAKE, 1),
+                                                       .noise = noise(m, m->critic_step, RF_DRAW_ALPHA)});
+}
+
+/* From the first layer's products to scores and d of the last layer, over n blocks of M rows. The first layer's masks are
+ * addressed by `purpose`, those of layer k by purpose + 64 k. */
+static void scores(rfi_ctgan *m, int32_t n, const uint32_t *step, uint32_t purpose)
+{
+    rf_device *device = m->base.setup.device;
+    rfi_critic *critic = &m->critic;
+    for (int32_t k = 0; k < critic->n_layers; k++) {
+        const rfi_critic_layer *layer = &critic->layers[k];
+        const rf_mat h = rows_of(m, layer->h, layer->width, 0, n);
+        if (k > 0)
+            device->ops->affine(device, &(rf_affine){.y = h,
+                                                     .x = rows_of(m, layer[-1].h, layer[-1].width, 0, n),
+                                                     .w = weights(layer->w),
+                                                     .bias = layer->bias->w});
+        device->ops->leaky_dropout(device,
+                                   &(rf_leaky_dropout){.y = h,
+                                                       .a = h,
+                                                       .mask = rows_of(m, layer->mask, layer->width, 0, n),
+                                                       .noise = noise(m, step, purpose + 64 * (uint32_t)k)});
+    }
+}
+
+/* Scores, their loss over the first n_loss blocks, and d of the last layer. */
+static void head(rfi_ctgan *m, int32_t n, const float *coef, int32_t n_loss, float *loss)
+{
+    rf_device *device = m->base.setup.device;
+    rfi_critic *critic = &m->critic;
+    const rfi_critic_layer *last = &critic->layers[critic->n_layers - 1];
+    device->ops->critic_head(device, &(rf_critic_head){.h = rows_of(m, last->h, last->width, 0, n),
+                                                       .mask = rows_of(m, last->mask, last->width, 0, n),
+                                                       .d = rows_of(m, last->d, last->width, 0, n),
+                                                       .w = critic->w->w,
+                                                       .bias = critic->bias->w,
+                                                       .coef = coef,
+                                                       .score = critic->score,
+                                                       .n_loss_rows = n_loss * m->m,
+                                                       .loss = loss});
+}
+
+/* ------------------------------------------------------------------ backward */
+
+static void backward(rfi_ctgan *m, int32_t n)
+{
+    rf_device *device = m->base.setup.device;
+    for (int32_t k = m->critic.n_layers - 1; k > 0; k--) {
+        const rfi_critic_layer *layer = &m->critic.layers[k], *below = layer - 1;
+        device->ops->affine_back(device,
+                                 &(rf_affine_back){.dx = rows_of(m, below->d, below->width, 0, n),
+                                                   .dy = rows_of(m, layer->d, layer->width, 0, n),
+                                                   .w = weights(layer->w),
+                                                   .gate = rows_of(m, below->mask, below->width, 0, n),
+                                                   .gate_kind = RF_GATE_MULTIPLY});
+    }
+}
+
+/* The gradient of the scores of block `which` with respect to its encoded rows. */
+static void input_gradient(rfi_ctgan *m, int32_t which)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *first = &m->critic.layers[0];
+    device->ops->affine_back(device, &(rf_affine_back){.dx = packs(m, m->critic.g, m->d),
+                                                       .dy = rows_of(m, first->d, first->width, which, 1),
+                                                       .w = weights(first->w)});
+}
+
+/* The same with respect to its conditions, which the penalty's norm covers too. */
+static void condition_gradient(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *first = &m->critic.layers[0];
+    if (!first->wc)
+        return;
+    device->ops->affine_back(device, &(rf_affine_back){.dx = packs(m, m->critic.gc, m->c),
+                                                       .dy = rows_of(m, first->d, first->width, BETWEEN, 1),
+                                                       .w = weights(first->wc)});
+}
+
+/* q_1 over h_1's interpolated rows: mask_1 scale (g W + gc Wc). */
+static void first_second_pass(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *first = &m->critic.layers[0];
+    rf_affine data = {.y = rows_of(m, first->h, first->width, BETWEEN, 1),
+                      .x = packs(m, m->critic.g, m->d),
+                      .w = weights(first->w)};
+    rf_affine last = data;
+    if (first->wc) {
+        device->ops->affine(device, &data);
+        last.x = packs(m, m->critic.gc, m->c);
+        last.w = weights(first->wc);
+        last.accumulate = true;
+    }
+    last.row_scale = m->critic.scale;
+    last.gate = rows_of(m, first->mask, first->width, BETWEEN, 1);
+    last.gate_kind = RF_GATE_MULTIPLY;
+    device->ops->affine(device, &last);
+}
+
+static void penalty(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *first = &m->critic.layers[0];
+    input_gradient(m, BETWEEN);
+    condition_gradient(m);
+    device->ops->penalty(device, &(rf_penalty){.g1 = packs(m, m->critic.g, m->d),
+                                               .g2 = packs(m, m->critic.gc, m->c),
+                                               .d = rows_of(m, first->d, first->width, BETWEEN, 1),
+                                               .scale = m->critic.scale,
+                                               .lambda = lambda,
+                                               .loss = &m->losses[RFI_LOSS_PENALTY]});
+    first_second_pass(m);
+    for (int32_t k = 1; k < m->critic.n_layers; k++) {
+        const rfi_critic_layer *layer = &m->critic.layers[k], *below = layer - 1;
+        device->ops->affine(device, &(rf_affine){.y = rows_of(m, layer->h, layer->width, BETWEEN, 1),
+                                                 .x = rows_of(m, below->h, below->width, BETWEEN, 1),
+                                                 .w = weights(layer->w),
+                                                 .gate = rows_of(m, layer->mask, layer->width, BETWEEN, 1),
+                                                 .gate_kind = RF_GATE_MULTIPLY});
+    }
+}
+
+/* ------------------------------------------------------------------ update */
+
+static rf_update update_of(const rfi_ctgan *m, const rfi_tensor *w)
+{
+    return (rf_update){
+        .w = w->w, .m = w->m, .v = w->v, .rows = w->rows, .cols = w->cols, .adam = m->critic_adam};
+}
+
+static void update_first(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_critic_layer *first = &m->critic.layers[0];
+    const rf_mat fake = rows_of(m, first->d, first->width, FAKE, 1);
+    const rf_mat real = rows_of(m, first->d, first->width, REAL, 1);
+    const rf_mat between = rows_of(m, first->d, first->width, BETWEEN, 1);
+    rf_update data = update_of(m, first->w);
+    data.n_dense = 2;
+    data.dense[0].a = packs(m, m->fake, m->d);
+    data.dense[0].b = fake;
+    data.dense[1].a = packs(m, m->critic.g, m->d);
+    data.dense[1].b = between;
+    data.coded.b = real;
+    data.coded.layout = m->base.setup.layout;
+    data.coded.scalars = m->real_scalars;
+    data.coded.codes = m->real_codes;
+    data.coded.pack = m->p;
+    device->ops->update(device, &data);
+    if (!first->wc)
+        return;
+    rf_update condition = update_of(m, first->wc);
+    condition.n_dense = 1;
+    condition.dense[0].a = packs(m, m->critic.gc, m->c);
+    condition.dense[0].b = between;
+    condition.n_gather = 2;
+    for (int i = 0; i < 2; i++) {
+        condition.gather[i].b = i ? real : fake;
+        condition.gather[i].ids = i ? m->real_entries : m->generator.entries;
+        condition.gather[i].n_ids = m->p;
+        condition.gather[i].stride = m->c;
+    }
+    device->ops->update(device, &condition);
+}
+
+static void update_vector(rfi_ctgan *m, const rfi_tensor *w, int32_t n, rf_mat b, const float *coef)
+{
+    rf_device *device = m->base.setup.device;
+    device->ops->update_vector(
+        device, &(rf_update_vector){
+                    .w = w->w, .m = w->m, .v = w->v, .n = n, .b = b, .coef = coef, .adam = m->critic_adam});
+}
+
+static void update(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    rfi_critic *critic = &m->critic;
+    const rfi_critic_layer *last = &critic->layers[critic->n_layers - 1];
+    update_first(m);
+    for (int32_t k = 0; k < critic->n_layers; k++) {
+        const rfi_critic_layer *layer = &critic->layers[k];
+        if (k > 0) {
+            rf_update matrix = update_of(m, layer->w);
+            matrix.n_dense = 1;
+            matrix.dense[0].a = rows_of(m, layer[-1].h, layer[-1].width, 0, 3);
+            matrix.dense[0].b = rows_of(m, layer->d, layer->width, 0, 3);
+            device->ops->update(device, &matrix);
+        }
+        /* The penalty does not reach a bias: two blocks only. */
+        update_vector(m, layer->bias, layer->width, rows_of(m, layer->d, layer->width, 0, 2), NULL);
+    }
+    update_vector(m, critic->w, last->width, rows_of(m, last->h, last->width, 0, 3), critic->coef);
+    /* The coefficients of generated and real rows sum to zero: the last bias only decays. */
+    update_vector(m, critic->bias, 1, (rf_mat){0}, NULL);
+}
+
+/* ------------------------------------------------------------------ the two steps */
+
+void rfi_critic_learn(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    first_layer_fake(m);
+    first_layer_real(m);
+    first_layer_between(m);
+    scores(m, 3, m->critic_step, RF_DRAW_DROPOUT_D1);
+    head(m, 3, m->critic.coef, 2, &m->losses[RFI_LOSS_CRITIC]);
+    backward(m, 3);
+    penalty(m);
+    device->ops->adam_tick(device, m->critic_adam);
+    update(m);
+}
+
+void rfi_critic_judge(rfi_ctgan *m)
+{
+    first_layer_fake(m);
+    scores(m, 1, m->step, RF_DRAW_DROPOUT_G1);
+    head(m, 1, m->critic.coef_fake, 1, &m->losses[RFI_LOSS_SCORE]);
+    backward(m, 1);
+    input_gradient(m, FAKE);
+}

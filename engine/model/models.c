@@ -1,0 +1,121 @@
+#include "engine/model/models.h"
+
+#include <math.h>
+
+const rf_model_class *rf_model_class_find(rf_model_kind kind)
+{
+    static const rf_model_class *const classes[RF_MODEL_COUNT] = {
+        [RF_MODEL_CTGAN] = &rfi_ctgan_class,
+        [RF_MODEL_TVAE] = &rfi_tvae_class,
+    };
+    return (unsigned)kind < RF_MODEL_COUNT ? classes[kind] : NULL;
+}
+
+/* ------------------------------------------------------------------ the optimiser */
+
+rf_adam rfi_adam(double lr, double beta1, double beta2, double decay)
+{
+    return (rf_adam){.power1 = 1,
+                     .power2 = 1,
+                     .lr = (float)lr,
+                     .beta1 = (float)beta1,
+                     .beta2 = (float)beta2,
+                     .eps = 1e-8f,
+                     .decay = (float)decay};
+}
+
+rf_code rfi_adam_store(rf_device *device, const rf_adam *adam, rf_buf *out, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rf_adam host;
+    RF_TRY(rf_device_read(device, &host, adam, sizeof host, err));
+    rf_put_f64(out, host.power1);
+    rf_put_f64(out, host.power2);
+    rf_put_f32(out, host.rate);
+    rf_put_f32(out, host.root);
+out:
+    return rc;
+}
+
+rf_code rfi_adam_load(rf_device *device, rf_adam *adam, rf_reader *reader, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rf_adam host;
+    RF_TRY(rf_device_read(device, &host, adam, sizeof host, err));
+    host.power1 = rf_get_f64(reader);
+    host.power2 = rf_get_f64(reader);
+    host.rate = rf_get_f32(reader);
+    host.root = rf_get_f32(reader);
+    if (reader->failed || !(host.power1 >= 0 && host.power1 <= 1) ||
+        !(host.power2 >= 0 && host.power2 <= 1) || !isfinite(host.rate) || !isfinite(host.root))
+        return rf_fail(err, RF_CORRUPT, "the state of the optimiser is damaged");
+    RF_TRY(rf_device_write(device, adam, &host, sizeof host, err));
+out:
+    return rc;
+}
+
+/* ------------------------------------------------------------------ steps */
+
+rf_code rfi_rows_write(const rf_model *model, const rf_coded *rows, rf_coded *to, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rf_layout *layout = model->setup.layout;
+    const size_t n_scalars = (size_t)rows->n_rows * (size_t)layout->n_scalars;
+    const size_t n_codes = (size_t)rows->n_rows * (size_t)layout->n_codes;
+    to->n_rows = rows->n_rows;
+    if (n_scalars)
+        RF_TRY(rf_device_write(model->setup.device, to->scalars, rows->scalars,
+                               n_scalars * sizeof *rows->scalars, err));
+    if (n_codes)
+        RF_TRY(
+            rf_device_write(model->setup.device, to->codes, rows->codes, n_codes * sizeof *rows->codes, err));
+out:
+    return rc;
+}
+
+rf_code rfi_step_load(int64_t *step, rf_reader *reader, rf_error *err)
+{
+    *step = rf_get_i64(reader);
+    if (reader->failed || *step < 0 || *step > UINT32_MAX)
+        return rf_fail(err, RF_CORRUPT, "the number of training steps is damaged");
+    return RF_OK;
+}
+
+rf_code rfi_diverged(const rf_model *model, const char *rates, rf_error *err)
+{
+    const int64_t epoch = (model->step + model->steps_per_epoch - 1) / model->steps_per_epoch;
+    return rf_fail(
+        err, RF_DIVERGED,
+        "training diverged in epoch %lld: the losses are not finite; make %s smaller and start again",
+        (long long)epoch, rates);
+}
+
+/* ------------------------------------------------------------------ batches of rows */
+
+rf_code rfi_batch_begin(const rf_model *model, const rf_sample_request *request, int64_t done,
+                        uint32_t *counter, rf_error *err)
+{
+    const int64_t batch = (request->first_row + done) / model->setup.params.batch_size;
+    const uint32_t number = (uint32_t)batch;
+    if (batch > UINT32_MAX)
+        return rf_fail(err, RF_USAGE, "a result may have at most %lld rows with this model",
+                       (long long)UINT32_MAX * (long long)model->setup.params.batch_size);
+    return rf_device_write(model->setup.device, counter, &number, sizeof number, err);
+}
+
+rf_code rfi_batch_read(const rf_model *model, const rf_sample_request *request, int64_t done,
+                       const float *scalars, const uint16_t *codes, rf_coded *out, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rf_layout *layout = model->setup.layout;
+    const int64_t left = request->n_rows - done, batch = model->setup.params.batch_size;
+    const size_t n = (size_t)(left < batch ? left : batch);
+    if (layout->n_scalars)
+        RF_TRY(rf_device_read(model->setup.device, out->scalars + done * layout->n_scalars, scalars,
+                              n * (size_t)layout->n_scalars * sizeof *scalars, err));
+    if (layout->n_codes)
+        RF_TRY(rf_device_read(model->setup.device, out->codes + done * layout->n_codes, codes,
+                              n * (size_t)layout->n_codes * sizeof *codes, err));
+out:
+    return rc;
+}

@@ -1,0 +1,254 @@
+/* The autoencoder's networks: encode, decode, backward, update. */
+#include "engine/model/tvae.h"
+
+#include "core/philox.h"
+
+/* The bounds that the public reference keeps sigma in. */
+static const float sigma_lo = 0.01f, sigma_hi = 1.0f;
+
+/* ------------------------------------------------------------------ shapes */
+
+static void shape_stack(rfi_tvae_stack *stack, const rf_dims *dims, int32_t inputs, int32_t outputs)
+{
+    stack->n_layers = dims->n;
+    for (int32_t l = 0; l < dims->n; l++) {
+        rfi_tvae_layer *layer = &stack->layers[l];
+        layer->width = dims->width[l];
+        layer->w = rfi_tensors_add(&stack->tensors, inputs, layer->width, inputs);
+        layer->bias = rfi_tensors_add(&stack->tensors, 1, layer->width, inputs);
+        inputs = layer->width;
+    }
+    stack->w = rfi_tensors_add(&stack->tensors, inputs, outputs, inputs);
+    stack->bias = rfi_tensors_add(&stack->tensors, 1, outputs, inputs);
+}
+
+void rfi_tvae_shape(rfi_tvae *m)
+{
+    const rf_params *params = &m->base.setup.params;
+    const int32_t n_scalars = m->base.setup.layout->n_scalars;
+    shape_stack(&m->decoder, &params->decompress_dims, m->z, m->d);
+    m->sigma = n_scalars ? rfi_tensors_add_filled(&m->decoder.tensors, 1, n_scalars, 0.1f) : NULL;
+    m->encoder.tensors.first_index = RFI_TENSORS_MAX;
+    shape_stack(&m->encoder, &params->compress_dims, m->d, 2 * m->z);
+}
+
+static void place_activations(rfi_tvae_stack *stack, rfi_slab *slab, size_t b)
+{
+    for (int32_t l = 0; l < stack->n_layers; l++)
+        stack->layers[l].h = rfi_slab_floats(slab, b, (size_t)stack->layers[l].width);
+    stack->out = rfi_slab_floats(slab, b, (size_t)stack->w->cols);
+}
+
+static void place_gradients(rfi_tvae_stack *stack, rfi_slab *slab, size_t b)
+{
+    rfi_tensors_place_moments(&stack->tensors, slab);
+    for (int32_t l = 0; l < stack->n_layers; l++)
+        stack->layers[l].dh = rfi_slab_floats(slab, b, (size_t)stack->layers[l].width);
+    stack->dout = rfi_slab_floats(slab, b, (size_t)stack->w->cols);
+}
+
+void rfi_tvae_place(rfi_tvae *m, rfi_slab *slab)
+{
+    rfi_tensors_place_weights(&m->decoder.tensors, slab);
+    place_activations(&m->decoder, slab, (size_t)m->b);
+    m->latent = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->z);
+}
+
+void rfi_tvae_place_training(rfi_tvae *m, rfi_slab *slab)
+{
+    const size_t b = (size_t)m->b, z = (size_t)m->z;
+    rfi_tensors_place_weights(&m->encoder.tensors, slab);
+    place_activations(&m->encoder, slab, b);
+    place_gradients(&m->encoder, slab, b);
+    place_gradients(&m->decoder, slab, b);
+    m->dlatent = rfi_slab_floats(slab, b, z);
+    m->eps = rfi_slab_floats(slab, b, z);
+    m->dsigma = rfi_slab_floats(slab, 1, (size_t)m->base.setup.layout->n_scalars);
+}
+
+/* ------------------------------------------------------------------ forward */
+
+static rf_mat weights(const rfi_tensor *tensor)
+{
+    return rfi_mat(tensor->w, tensor->rows, tensor->cols);
+}
+
+static void affine(rfi_tvae *m, rf_mat x, const rfi_tensor *w, const rfi_tensor *bias, float *y, bool relu)
+{
+    rf_device *device = m->base.setup.device;
+    device->ops->affine(
+        device,
+        &(rf_affine){.y = rfi_mat(y, m->b, w->cols), .x = x, .w = weights(w), .bias = bias->w, .relu = relu});
+}
+
+/* Layers from `first` on and the linear end, from x. */
+static void forward(rfi_tvae *m, rfi_tvae_stack *stack, int32_t first, rf_mat x)
+{
+    for (int32_t l = first; l < stack->n_layers; l++) {
+        const rfi_tvae_layer *layer = &stack->layers[l];
+        affine(m, x, layer->w, layer->bias, layer->h, true);
+        x = rfi_mat(layer->h, m->b, layer->width);
+    }
+    affine(m, x, stack->w, stack->bias, stack->out, false);
+}
+
+static void encode(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_layer *first = &m->encoder.layers[0];
+    const rf_mat h = rfi_mat(first->h, m->b, first->width);
+    device->ops->affine_coded(device, &(rf_affine_coded){.y = h,
+                                                         .w = weights(first->w),
+                                                         .bias = first->bias->w,
+                                                         .layout = m->base.setup.layout,
+                                                         .scalars = m->scalars,
+                                                         .codes = m->codes,
+                                                         .pack = 1,
+                                                         .relu = true});
+    forward(m, &m->encoder, 1, h);
+    device->ops->reparameterise(
+        device, &(rf_reparameterise){
+                    .z = rfi_mat(m->latent, m->b, m->z),
+                    .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
+                    .eps = rfi_mat(m->eps, m->b, m->z),
+                    .noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_LATENT}});
+}
+
+void rfi_tvae_decode(rfi_tvae *m)
+{
+    forward(m, &m->decoder, 0, rfi_mat(m->latent, m->b, m->z));
+}
+
+/* ------------------------------------------------------------------ backward */
+
+/* From dout to the dh of every layer. */
+static void backward(rfi_tvae *m, rfi_tvae_stack *stack)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tensor *w = stack->w;
+    rf_mat dy = rfi_mat(stack->dout, m->b, w->cols);
+    for (int32_t l = stack->n_layers - 1; l >= 0; l--) {
+        const rfi_tvae_layer *layer = &stack->layers[l];
+        const rf_mat dh = rfi_mat(layer->dh, m->b, layer->width);
+        device->ops->affine_back(device, &(rf_affine_back){.dx = dh,
+                                                           .dy = dy,
+                                                           .w = weights(w),
+                                                           .gate = rfi_mat(layer->h, m->b, layer->width),
+                                                           .gate_kind = RF_GATE_POSITIVE});
+        w = layer->w;
+        dy = dh;
+    }
+}
+
+static void latent_back(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_layer *first = &m->decoder.layers[0];
+    device->ops->affine_back(device, &(rf_affine_back){.dx = rfi_mat(m->dlatent, m->b, m->z),
+                                                       .dy = rfi_mat(first->dh, m->b, first->width),
+                                                       .w = weights(first->w)});
+    device->ops->latent_back(device, &(rf_latent_back){.dcode = rfi_mat(m->encoder.dout, m->b, 2 * m->z),
+                                                       .dz = rfi_mat(m->dlatent, m->b, m->z),
+                                                       .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
+                                                       .eps = rfi_mat(m->eps, m->b, m->z),
+                                                       .loss = &m->losses[RFI_TVAE_DIVERGENCE],
+                                                       .n = m->n});
+}
+
+static void reconstruct(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    device->ops->reconstruct(device, &(rf_reconstruct){.dlogits = rfi_mat(m->decoder.dout, m->b, m->d),
+                                                       .logits = rfi_mat(m->decoder.out, m->b, m->d),
+                                                       .layout = m->base.setup.layout,
+                                                       .scalars = m->scalars,
+                                                       .codes = m->codes,
+                                                       .sigma = m->sigma ? m->sigma->w : NULL,
+                                                       .dsigma = m->dsigma,
+                                                       .loss = &m->losses[RFI_TVAE_RECONSTRUCTION],
+                                                       .factor = (float)m->base.setup.params.loss_factor,
+                                                       .n = m->n});
+}
+
+/* ------------------------------------------------------------------ update */
+
+static rf_update update_of(const rfi_tvae *m, const rfi_tensor *w)
+{
+    return (rf_update){.w = w->w, .m = w->m, .v = w->v, .rows = w->rows, .cols = w->cols, .adam = m->adam};
+}
+
+static void update_bias(rfi_tvae *m, const rfi_tensor *bias, rf_mat dy)
+{
+    rf_device *device = m->base.setup.device;
+    device->ops->update_vector(
+        device, &(rf_update_vector){
+                    .w = bias->w, .m = bias->m, .v = bias->v, .n = bias->cols, .b = dy, .adam = m->adam});
+}
+
+static void update_matrix(rfi_tvae *m, const rfi_tensor *w, const rfi_tensor *bias, rf_mat x, rf_mat dy)
+{
+    rf_device *device = m->base.setup.device;
+    rf_update matrix = update_of(m, w);
+    matrix.n_dense = 1;
+    matrix.dense[0].a = x;
+    matrix.dense[0].b = dy;
+    device->ops->update(device, &matrix);
+    update_bias(m, bias, dy);
+}
+
+/* Layers from `first` on, whose input is x, and the linear end. */
+static void update_stack(rfi_tvae *m, rfi_tvae_stack *stack, int32_t first, rf_mat x)
+{
+    for (int32_t l = first; l < stack->n_layers; l++) {
+        const rfi_tvae_layer *layer = &stack->layers[l];
+        update_matrix(m, layer->w, layer->bias, x, rfi_mat(layer->dh, m->b, layer->width));
+        x = rfi_mat(layer->h, m->b, layer->width);
+    }
+    update_matrix(m, stack->w, stack->bias, x, rfi_mat(stack->dout, m->b, stack->w->cols));
+}
+
+static void update_coded(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_layer *first = &m->encoder.layers[0];
+    const rf_mat dy = rfi_mat(first->dh, m->b, first->width);
+    rf_update matrix = update_of(m, first->w);
+    matrix.coded.b = dy;
+    matrix.coded.layout = m->base.setup.layout;
+    matrix.coded.scalars = m->scalars;
+    matrix.coded.codes = m->codes;
+    matrix.coded.pack = 1;
+    device->ops->update(device, &matrix);
+    update_bias(m, first->bias, dy);
+}
+
+static void update_sigma(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    if (m->sigma)
+        device->ops->update_vector(device, &(rf_update_vector){.w = m->sigma->w,
+                                                               .m = m->sigma->m,
+                                                               .v = m->sigma->v,
+                                                               .n = m->sigma->cols,
+                                                               .given = m->dsigma,
+                                                               .lo = sigma_lo,
+                                                               .hi = sigma_hi,
+                                                               .adam = m->adam});
+}
+
+void rfi_tvae_learn(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_layer *first = &m->encoder.layers[0];
+    encode(m);
+    rfi_tvae_decode(m);
+    reconstruct(m);
+    backward(m, &m->decoder);
+    latent_back(m);
+    backward(m, &m->encoder);
+    device->ops->adam_tick(device, m->adam);
+    update_coded(m);
+    update_stack(m, &m->encoder, 1, rfi_mat(first->h, m->b, first->width));
+    update_stack(m, &m->decoder, 0, rfi_mat(m->latent, m->b, m->z));
+    update_sigma(m);
+}
