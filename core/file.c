@@ -183,39 +183,53 @@ static bool open_temporary(rf_file_writer *writer, const struct stat *replaced)
     return false;
 }
 
-static bool open_in_place(rf_file_writer *writer)
+static bool open_in_place(rf_file_writer *writer, const char *path)
 {
     writer->in_place = true;
     if (must_fail())
         return false;
     do
-        writer->fd = open(writer->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        writer->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     while (writer->fd < 0 && errno == EINTR);
     return writer->fd >= 0;
 }
 
-static bool open_target(rf_file_writer *writer, const char *path)
+static bool open_stdout(rf_file_writer *writer)
 {
-    if (strcmp(path, "-") == 0) {
-        writer->in_place = true;
-        writer->fd = must_fail() ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-        return writer->fd >= 0;
-    }
-    if (!resolve(writer->target, path))
-        return false;
-    size_t length = strlen(writer->target);
-    struct stat info;
-    if (stat(writer->target, &info) != 0) {
-        if (errno == ENOENT && writer->target[length - 1] == '/')
-            errno = EISDIR;
-        return errno == ENOENT && open_temporary(writer, NULL);
-    }
-    if (S_ISDIR(info.st_mode)) {
+    writer->in_place = true;
+    writer->fd = must_fail() ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    return writer->fd >= 0;
+}
+
+static bool open_absent(rf_file_writer *writer)
+{
+    const char *end = strchr(writer->target, 0);
+    if (end > writer->target && end[-1] == '/') {
         errno = EISDIR;
         return false;
     }
-    if (!S_ISREG(info.st_mode) || strncmp(writer->target, "/dev/", 5) == 0)
-        return open_in_place(writer);
+    return open_temporary(writer, NULL);
+}
+
+/* The kind of thing is asked for by the name that was given: /dev/fd/3 is a link whose text is no path. */
+static bool open_target(rf_file_writer *writer, const char *path)
+{
+    struct stat info;
+    if (strcmp(path, "-") == 0)
+        return open_stdout(writer);
+    const bool exists = stat(path, &info) == 0;
+    if (!exists && errno != ENOENT)
+        return false;
+    if (exists && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return false;
+    }
+    if (exists && (!S_ISREG(info.st_mode) || strncmp(path, "/dev/", 5) == 0))
+        return open_in_place(writer, path);
+    if (!resolve(writer->target, path))
+        return false;
+    if (!exists)
+        return open_absent(writer);
     return faccessat(AT_FDCWD, writer->target, W_OK, AT_EACCESS) == 0 && open_temporary(writer, &info);
 }
 

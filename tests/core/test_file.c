@@ -183,6 +183,21 @@ static void device_is_written_in_place(void **state)
     assert_true(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
 }
 
+static void descriptor_named_as_a_file_is_written_in_place(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    int ends[2];
+    char name[32], text[8] = "";
+    assert_int_equal(pipe(ends), 0);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
+    assert_ok(store(name, "through", &err));
+    assert_int_equal(read(ends[0], text, sizeof text), 7);
+    assert_memory_equal(text, "through", 7);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void names_that_cannot_be_written_are_refused_with_a_sentence(void **state)
 {
     (void)state;
@@ -430,6 +445,7 @@ int main(void)
         IN_FOLDER(symbolic_links_stay_and_their_targets_are_written),
         IN_FOLDER(name_as_long_as_the_system_allows_can_be_written),
         IN_FOLDER(device_is_written_in_place),
+        IN_FOLDER(descriptor_named_as_a_file_is_written_in_place),
         IN_FOLDER(names_that_cannot_be_written_are_refused_with_a_sentence),
         IN_FOLDER(file_that_may_not_be_written_is_not_replaced),
         IN_FOLDER(failure_of_any_write_leaves_the_old_file_and_nothing_else),
