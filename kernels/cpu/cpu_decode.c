@@ -1,0 +1,81 @@
+/* cpu_decode.c - from logits to coded rows: what sampling ends with. */
+#include "kernels/cpu/cpu_draw.h"
+#include "kernels/math/math32.h"
+
+enum { DECODE_ROWS = 16, PIECE = 256 };
+
+static float normal_at(const rf_draw *draw, uint32_t element)
+{
+    rf_philox_block words = rf_philox(*draw, element / 4);
+    float pair[2];
+    rf_normal_pair(words.word[element & 2], words.word[(element & 2) + 1], &pair[0], &pair[1]);
+    return pair[element & 1];
+}
+
+static float decode_scalar(const rf_decode *op, int32_t r, const rf_span *span)
+{
+    float u = rf_tanh_f32(op->logits.data[r * op->logits.ld + span->offset]);
+    if (op->sigma) {
+        const rf_draw draw = rfi_draw_of(&op->scalar_noise);
+        uint32_t element = (uint32_t)r * (uint32_t)op->layout->n_scalars + (uint32_t)span->source;
+        u = fmaf(op->sigma[span->source], normal_at(&draw, element), u);
+    }
+    u = u < -1.0f ? -1.0f : u;
+    return u > 1.0f ? 1.0f : u;
+}
+
+/* What the code is the largest of, for a piece of a span. */
+static void scores(const rf_decode *op, int32_t r, int32_t left, int32_t n, float *restrict score)
+{
+    const float *restrict logits = op->logits.data + r * op->logits.ld + left;
+    if (op->code_noise.step) {
+        uint32_t words[PIECE + 6];
+        int32_t skip;
+        uint32_t element = (uint32_t)r * (uint32_t)op->layout->width + (uint32_t)left;
+        RFI_FN(rfi_words_at)(words, &skip, rfi_draw_of(&op->code_noise), element, n);
+        const uint32_t *restrict w = words + skip;
+        for (int32_t i = 0; i < n; i++)
+            score[i] = logits[i] + rf_gumbel_f32(w[i]);
+    } else if (op->saturate) {
+        for (int32_t i = 0; i < n; i++)
+            score[i] = rf_tanh_f32(logits[i]);
+    } else {
+        for (int32_t i = 0; i < n; i++)
+            score[i] = logits[i];
+    }
+}
+
+static uint16_t decode_code(const rf_decode *op, int32_t r, const rf_span *span)
+{
+    float score[PIECE], top = 0.0f;
+    int32_t best = 0;
+    for (int32_t c = 0; c < span->width; c += PIECE) {
+        int32_t here = rfi_min32(PIECE, span->width - c);
+        scores(op, r, span->offset + c, here, score);
+        for (int32_t i = 0; i < here; i++)
+            if (c + i == 0 || score[i] > top) {
+                top = score[i];
+                best = c + i;
+            }
+    }
+    return (uint16_t)best;
+}
+
+static void decode_rows(void *arg, int32_t first, int32_t end)
+{
+    const rf_decode *op = arg;
+    const rf_layout *layout = op->layout;
+    for (int32_t r = first; r < end; r++)
+        for (int32_t i = 0; i < layout->n_spans; i++) {
+            const rf_span *span = &layout->spans[i];
+            if (span->kind == RF_SPAN_SCALAR)
+                op->scalars[(int64_t)r * layout->n_scalars + span->source] = decode_scalar(op, r, span);
+            else
+                op->codes[(int64_t)r * layout->n_codes + span->source] = decode_code(op, r, span);
+        }
+}
+
+void RFI_FN(rfi_decode)(rf_device *device, const rf_decode *op)
+{
+    rfi_run_rows(device, op->logits.rows, DECODE_ROWS, decode_rows, (void *)op);
+}

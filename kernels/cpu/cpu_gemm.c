@@ -1,0 +1,257 @@
+/* cpu_gemm.c - see cpu_gemm.h. */
+#include "kernels/cpu/cpu_gemm.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ packing */
+
+static int32_t padded_cols(int32_t cols)
+{
+    return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
+}
+
+static void pack_rows(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
+{
+    int32_t here = rfi_min32(width, b->cols - left);
+    for (int32_t k = 0; k < kc; k++) {
+        const float *from = b->data + (int64_t)(k0 + k) * b->ld + left;
+        float *row = to + (int64_t)k * width;
+        int32_t j = 0;
+        for (; j + RFI_LANES <= here; j += RFI_LANES)
+            v16_store(row + j, v16_load(from + j));
+        if (j < here)
+            v16_store(row + j, v16_load_n(from + j, here - j));
+    }
+}
+
+static void pack_columns(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
+{
+    int32_t here = rfi_min32(width, b->cols - left);
+    for (int32_t j = 0; j < here; j++) {
+        const float *from = b->data + (int64_t)(left + j) * b->ld + k0;
+        for (int32_t k = 0; k < kc; k++)
+            to[(int64_t)k * width + j] = from[k];
+    }
+    for (int32_t j = here; j < width; j++)
+        for (int32_t k = 0; k < kc; k++)
+            to[(int64_t)k * width + j] = 0.0f;
+}
+
+static void pack_panel(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
+{
+    if (b->transposed)
+        pack_columns(to, b, k0, kc, left, width);
+    else
+        pack_rows(to, b, k0, kc, left, width);
+}
+
+size_t RFI_FN(rfi_packed_size)(const rfi_factor *b)
+{
+    return (size_t)b->depth * (size_t)padded_cols(b->cols);
+}
+
+/* Width of the panel that begins at column `left`. */
+static int32_t panel_width(int32_t cols, int32_t left)
+{
+    return rfi_min32(RFI_PANEL, padded_cols(cols) - left);
+}
+
+static float *packed_block(const float *packed, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left)
+{
+    return (float *)packed + (int64_t)k0 * padded_cols(b->cols) + (int64_t)kc * left;
+}
+
+typedef struct pack_job {
+    float *packed;
+    const rfi_factor *b;
+    int32_t n_panels;
+} pack_job;
+
+static void pack_task(void *arg, int64_t task)
+{
+    const pack_job *job = arg;
+    int32_t k0 = (int32_t)(task / job->n_panels) * RFI_DEPTH;
+    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
+    int32_t kc = rfi_min32(RFI_DEPTH, job->b->depth - k0);
+    pack_panel(packed_block(job->packed, job->b, k0, kc, left), job->b, k0, kc, left,
+               panel_width(job->b->cols, left));
+}
+
+void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b)
+{
+    pack_job job = {packed, b, (int32_t)rfi_divide_up(b->cols, RFI_PANEL)};
+    rf_pool_run(device->pool, pack_task, &job, rfi_divide_up(b->depth, RFI_DEPTH) * job.n_panels);
+}
+
+/* ------------------------------------------------------------------ the tile */
+
+typedef struct tile {
+    const float *a;
+    int64_t a_row, a_step;
+    const float *b; /* packed: [depth][vectors * 16] */
+    int32_t depth;
+    float *c;
+    int64_t ldc;
+    bool load; /* begin with c, else with 0      */
+    int last;  /* lanes of the last vector, 1..16 */
+} tile;
+
+/* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
+RFI_INLINE void multiply_tile(const tile *t, const int rows, const int vectors, const bool by_columns)
+{
+    const int64_t a_row = by_columns ? 1 : t->a_row;
+    const int64_t a_step = by_columns ? t->a_step : 1;
+    v16 sum[12][4];
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            const float *at = t->c + i * t->ldc + j * RFI_LANES;
+            sum[i][j] = !t->load ? v16_zero() : j < vectors - 1 ? v16_load(at) : v16_load_n(at, t->last);
+        }
+    const float *a = t->a, *b = t->b;
+    for (int32_t k = 0; k < t->depth; k++, a += a_step, b += vectors * RFI_LANES) {
+        v16 line[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            line[j] = v16_load(b + j * RFI_LANES);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            v16 x = v16_set(a[i * a_row]);
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; j++)
+                sum[i][j] = v16_fma(x, line[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            float *at = t->c + i * t->ldc + j * RFI_LANES;
+            if (j < vectors - 1 || t->last == RFI_LANES)
+                v16_store(at, sum[i][j]);
+            else
+                v16_store_n(at, sum[i][j], t->last);
+        }
+}
+
+#define TILE(rows, vectors)                                                                                  \
+    static void tile_##rows##x##vectors(const tile *t)                                                       \
+    {                                                                                                        \
+        if (t->a_row == 1)                                                                                   \
+            multiply_tile(t, rows, vectors, true);                                                           \
+        else                                                                                                 \
+            multiply_tile(t, rows, vectors, false);                                                          \
+    }
+
+typedef void (*tile_fn)(const tile *t);
+
+#if RFI_TILE_VECTORS == 4
+TILE(1, 1)
+TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1)
+    TILE(11, 1) TILE(12, 1) TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2) TILE(7, 2)
+        TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3)
+            TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3) TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4)
+                TILE(6, 4)
+
+                    static const tile_fn tile_table[4][12] = {
+                        {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1,
+                         tile_9x1, tile_10x1, tile_11x1, tile_12x1},
+                        {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2,
+                         tile_9x2, tile_10x2, tile_11x2, tile_12x2},
+                        {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3},
+                        {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
+};
+static const int32_t tile_rows[4] = {12, 12, 8, 6};
+#else
+TILE(1, 1)
+TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) static const tile_fn tile_table[1][6] = {
+    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
+static const int32_t tile_rows[1] = {6};
+#endif
+
+/* Rows first..end-1 of one panel for one piece of k. */
+static void multiply_panel(const rfi_product *p, const float *packed, int32_t k0, int32_t kc, int32_t left,
+                           int32_t first, int32_t end)
+{
+    int32_t vectors = panel_width(p->b.cols, left) / RFI_LANES;
+    int32_t at_most = tile_rows[vectors - 1];
+    tile t = {.a_row = p->a_row, .a_step = p->a_step, .b = packed, .depth = kc, .ldc = p->ldc};
+    t.load = p->accumulate || k0 > 0;
+    t.last = rfi_min32(p->b.cols - left - (vectors - 1) * RFI_LANES, RFI_LANES);
+    for (int32_t i = first; i < end; i += at_most) {
+        int32_t rows = rfi_min32(at_most, end - i);
+        t.a = p->a + i * p->a_row + k0 * p->a_step;
+        t.c = p->c + i * p->ldc + (left - p->c_left);
+        tile_table[vectors - 1][rows - 1](&t);
+    }
+}
+
+/* ------------------------------------------------------------------ the product */
+
+static void clear(const rfi_product *p, int32_t first, int32_t end, int32_t left, int32_t right)
+{
+    for (int32_t i = first; i < end; i++)
+        memset(p->c + i * p->ldc + (left - p->c_left), 0, (size_t)(right - left) * sizeof(float));
+}
+
+void RFI_FN(rfi_multiply_packed)(const rfi_product *p, const float *packed, int32_t first, int32_t end,
+                                 int32_t left, int32_t right)
+{
+    if (p->b.depth == 0 && !p->accumulate)
+        clear(p, first, end, left, right);
+    for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
+        int32_t kc = rfi_min32(RFI_DEPTH, p->b.depth - k0);
+        for (int32_t at = left; at < right; at += RFI_PANEL)
+            multiply_panel(p, packed_block(packed, &p->b, k0, kc, at), k0, kc, at, first, end);
+    }
+    if (p->finish)
+        p->finish(p->finish_arg, first, end, left, right);
+}
+
+typedef struct rows_job {
+    const rfi_product *product;
+    const float *packed;
+} rows_job;
+
+/* Many rows: b is packed once, and tasks are blocks of rows. */
+static void rows_task(void *arg, int64_t task)
+{
+    const rows_job *job = arg;
+    int32_t first = (int32_t)task * RFI_TASK_ROWS;
+    int32_t end = rfi_min32(first + RFI_TASK_ROWS, job->product->rows);
+    RFI_FN(rfi_multiply_packed)(job->product, job->packed, first, end, 0, job->product->b.cols);
+}
+
+/* Few rows: tasks are panels, each packs its own as it goes, and it is never written to memory. */
+static void panel_task(void *arg, int64_t task)
+{
+    const rfi_product *p = arg;
+    _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
+    int32_t left = (int32_t)task * RFI_PANEL;
+    int32_t right = rfi_min32(left + RFI_PANEL, p->b.cols);
+    if (p->b.depth == 0 && !p->accumulate)
+        clear(p, 0, p->rows, left, right);
+    for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
+        int32_t kc = rfi_min32(RFI_DEPTH, p->b.depth - k0);
+        pack_panel(packed, &p->b, k0, kc, left, panel_width(p->b.cols, left));
+        multiply_panel(p, packed, k0, kc, left, 0, p->rows);
+    }
+    if (p->finish)
+        p->finish(p->finish_arg, 0, p->rows, left, right);
+}
+
+void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
+{
+    if (product->rows < RFI_MANY_ROWS) {
+        rf_pool_run(device->pool, panel_task, (void *)product, rfi_divide_up(product->b.cols, RFI_PANEL));
+        return;
+    }
+    rows_job job = {product, NULL};
+    float *packed = rfi_scratch(device, RFI_FN(rfi_packed_size)(&product->b) * sizeof(float));
+    if (!packed)
+        return;
+    RFI_FN(rfi_pack)(device, packed, &product->b);
+    job.packed = packed;
+    rf_pool_run(device->pool, rows_task, &job, rfi_divide_up(product->rows, RFI_TASK_ROWS));
+}

@@ -1,0 +1,64 @@
+/* cpu_gemm.h - the product of two matrices, the heart of every step.
+ *
+ *     c(i, j) = [c(i, j)] + sum over k ascending of a(i, k) b(k, j)
+ *
+ * Every element is one chain of fused multiply-adds over ascending k, however the work is cut: between pieces of k the
+ * sum waits in c as the float it is. So tiles, threads and instruction sets cannot change a bit.
+ *
+ * b is copied ("packed") into panels of up to RFI_PANEL columns by RFI_DEPTH values of k, zeros beyond its last column, so that the
+ * inner loop reads it in order from the first-level cache:
+ *
+ *     packed block at k0 (kc = min(RFI_DEPTH, depth - k0) values of k), panel p of width v*16:
+ *         packed + k0 * padded + kc * RFI_PANEL * p, then [kc][v * 16]            padded = columns rounded up to 16
+ *
+ * A tile of rows x panel lives in registers while k runs. a is read where it lies, by rows or by columns.
+ */
+#ifndef RF_CPU_GEMM_H
+#define RF_CPU_GEMM_H
+
+#include "kernels/cpu/cpu_isa.h"
+#include "kernels/cpu/cpu_lanes.h"
+
+enum {
+    RFI_PANEL = RFI_TILE_VECTORS * RFI_LANES, /* columns of a panel                                    */
+    RFI_DEPTH = 128,                          /* values of k at a time: 128 x 64 floats are 32 KB in L1 */
+    RFI_MANY_ROWS = 128,                      /* from here on b is packed once for all tasks           */
+    RFI_TASK_ROWS = 36,                       /* rows of a task then                                   */
+};
+
+/* b(k, j) at data[k * ld + j], or when transposed at data[j * ld + k]. */
+typedef struct rfi_factor {
+    const float *data;
+    int64_t ld;
+    bool transposed;
+    int32_t depth, cols;
+} rfi_factor;
+
+/* What to do with finished elements of c: rows first..end-1, columns left..right-1. */
+typedef void (*rfi_finish_fn)(const void *arg, int32_t first, int32_t end, int32_t left, int32_t right);
+
+typedef struct rfi_product {
+    int32_t rows;
+    const float *a; /* a(i, k) at a[i * a_row + k * a_step]; one of the two is 1 */
+    int64_t a_row, a_step;
+    rfi_factor b;
+    float *c;
+    int64_t ldc;
+    int32_t c_left; /* column of the product that c[0] holds; 0 but for operations that own a strip */
+    bool accumulate;
+    rfi_finish_fn finish; /* or NULL */
+    const void *finish_arg;
+} rfi_product;
+
+/* The whole product, on the device's threads. */
+void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product);
+
+/* Its pieces, for operations that own their tasks. Floats that a packed b takes, and the packing on the device's threads. */
+size_t RFI_FN(rfi_packed_size)(const rfi_factor *b);
+void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b);
+
+/* Rows first..end-1 and columns left..right-1 of c, on this thread; left is a multiple of RFI_PANEL. */
+void RFI_FN(rfi_multiply_packed)(const rfi_product *product, const float *packed, int32_t first, int32_t end,
+                                 int32_t left, int32_t right);
+
+#endif

@@ -1,0 +1,21 @@
+/* cpu_ops.c - the table of one instruction set. */
+#include "kernels/cpu/cpu_isa.h"
+
+void RFI_FN(rfi_draw_conditions)(rf_device *device, const rf_draw_conditions *op)
+{
+    rfi_draw_conditions(device, op);
+}
+
+void RFI_FN(rfi_draw_rows)(rf_device *device, const rf_draw_rows *op)
+{
+    rfi_draw_rows(device, op);
+}
+
+void RFI_FN(rfi_take_rows)(rf_device *device, const rf_take_rows *op)
+{
+    rfi_take_rows(device, op);
+}
+
+#define RFI_OP_ENTRY(name, args) .name = RFI_FN(rfi_##name),
+const rf_ops RFI_FN(rfi_ops) = {RF_OPS_TABLE(RFI_OP_ENTRY).step_tick = rfi_step_tick,
+                                .adam_tick = rfi_adam_tick};

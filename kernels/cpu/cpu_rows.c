@@ -1,0 +1,149 @@
+/* cpu_rows.c - what is picked, not computed: conditions, rows of the table, and the small counters of a step. */
+#include "kernels/cpu/cpu_private.h"
+
+#include <string.h>
+
+#include "kernels/math/adam.h"
+#include "kernels/math/permute.h"
+
+enum { PICK_ROWS = 64 };
+
+/* ------------------------------------------------------------------ conditions */
+
+static int32_t pick_entry(const rf_condition_table *table, int32_t column, double u)
+{
+    int32_t low = table->offsets[column], high = table->offsets[column + 1] - 1;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (table->cumulative[middle] > u)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void condition_rows(void *arg, int32_t first, int32_t end)
+{
+    const rf_draw_conditions *op = arg;
+    for (int32_t r = first; r < end; r++) {
+        rf_philox_block block = rf_philox(rfi_draw_of(&op->noise), (uint32_t)r);
+        int32_t column = (int32_t)rf_uniform_below(block.word[0], (uint32_t)op->table->n_conditions);
+        double u = ((double)block.word[1] + 0.5) * 0x1p-32;
+        op->out_column[r] = column;
+        op->out[r] = pick_entry(op->table, column, u);
+    }
+}
+
+static int32_t column_of_entry(const rf_condition_table *table, int32_t entry)
+{
+    int32_t column = 0;
+    while (column + 1 < table->n_conditions && table->offsets[column + 1] <= entry)
+        column++;
+    return column;
+}
+
+void rfi_draw_conditions(rf_device *device, const rf_draw_conditions *op)
+{
+    if (op->fixed_entry < 0) {
+        rfi_run_rows(device, op->n, PICK_ROWS, condition_rows, (void *)op);
+        return;
+    }
+    int32_t column = column_of_entry(op->table, op->fixed_entry);
+    for (int32_t r = 0; r < op->n; r++) {
+        op->out[r] = op->fixed_entry;
+        op->out_column[r] = column;
+    }
+}
+
+/* ------------------------------------------------------------------ rows */
+
+/* One coded row of the table into row `to` of a batch. */
+static void copy_row(const rf_layout *layout, const rf_coded *table, int64_t from, float *scalars,
+                     uint16_t *codes, int64_t to)
+{
+    size_t n_scalars = (size_t)layout->n_scalars, n_codes = (size_t)layout->n_codes;
+    if (n_scalars > 0)
+        memcpy(scalars + to * layout->n_scalars, table->scalars + from * layout->n_scalars,
+               n_scalars * sizeof *scalars);
+    if (n_codes > 0)
+        memcpy(codes + to * layout->n_codes, table->codes + from * layout->n_codes, n_codes * sizeof *codes);
+}
+
+typedef struct rows_job {
+    const rf_draw_rows *op;
+    rf_permute order;
+} rows_job;
+
+static void pick_rows(void *arg, int32_t first, int32_t end)
+{
+    const rows_job *job = arg;
+    const rf_draw_rows *op = job->op;
+    const rf_draw draw = rfi_draw_of(&op->noise);
+    for (int32_t i = first; i < end; i++) {
+        const rf_philox_block words = rf_philox(draw, (uint32_t)i / 2);
+        const uint32_t *word = words.word + 2 * (i & 1);
+        int64_t row;
+        if (op->entries) {
+            int32_t entry = op->entries[rf_permute_at(&job->order, (uint64_t)i)];
+            const int64_t *list = op->conditions->list_offsets + entry;
+            row = op->conditions->list[list[0] + (int64_t)rf_uniform_below64(word[0], word[1],
+                                                                             (uint64_t)(list[1] - list[0]))];
+            op->out_entries[i] = entry;
+        } else {
+            row = (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)op->table->n_rows);
+        }
+        copy_row(op->layout, op->table, row, op->out_scalars, op->out_codes, i);
+    }
+}
+
+void rfi_draw_rows(rf_device *device, const rf_draw_rows *op)
+{
+    rows_job job = {.op = op};
+    if (op->entries)
+        job.order = rf_permute_make(rf_philox(rfi_draw_of(&op->permute), 0).word, (uint64_t)op->n);
+    rfi_run_rows(device, op->n, PICK_ROWS, pick_rows, &job);
+}
+
+typedef struct epoch_job {
+    const rf_take_rows *op;
+    rf_permute order;
+    int64_t first;
+} epoch_job;
+
+static void take_block(void *arg, int32_t first, int32_t end)
+{
+    const epoch_job *job = arg;
+    const rf_take_rows *op = job->op;
+    for (int32_t i = first; i < end; i++) {
+        int64_t row = (int64_t)rf_permute_at(&job->order, (uint64_t)(job->first + i));
+        copy_row(op->layout, op->table, row, op->out_scalars, op->out_codes, i);
+    }
+}
+
+void rfi_take_rows(rf_device *device, const rf_take_rows *op)
+{
+    int64_t step = *op->noise.step, n_rows = op->table->n_rows;
+    rf_draw draw = rfi_draw_of(&op->noise);
+    draw.step = (uint32_t)(step / op->steps_per_epoch);
+    epoch_job job = {.op = op, .first = step % op->steps_per_epoch * op->batch};
+    job.order = rf_permute_make(rf_philox(draw, 0).word, (uint64_t)n_rows);
+    int64_t left = n_rows - job.first;
+    *op->out_n = left < 0 ? 0 : left < op->batch ? (int32_t)left : op->batch;
+    rfi_run_rows(device, *op->out_n, PICK_ROWS, take_block, &job);
+}
+
+/* ------------------------------------------------------------------ counters */
+
+void rfi_step_tick(rf_device *device, uint32_t *step)
+{
+    (void)device;
+    *step += 1;
+}
+
+void rfi_adam_tick(rf_device *device, rf_adam *adam)
+{
+    (void)device;
+    rf_adam_scalars(&adam->power1, &adam->power2, adam->lr, adam->beta1, adam->beta2, &adam->rate,
+                    &adam->root);
+}

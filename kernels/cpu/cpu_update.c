@@ -1,0 +1,208 @@
+/* cpu_update.c - gradients of weights, and Adam on them in the same breath.
+ *
+ * A task owns some rows of w. It builds their gradient in a buffer that stays in the second-level cache: the dense
+ * sources as a product (a transposed times b), then the coded rows and the gathered rows that fall into its range, and at
+ * once Adam, so that a gradient is never written to memory.
+ */
+#include "kernels/cpu/cpu_gemm.h"
+#include "kernels/math/adam.h"
+
+#include <string.h>
+
+enum {
+    GRAD_FLOATS = 10240, /* a task's gradient: 40 KB                            */
+    GRAD_ROWS = 48,      /* at most so many rows of w at once                   */
+    STRIP_COLS = 512,    /* and so many columns; a multiple of every RFI_PANEL  */
+};
+
+/* ------------------------------------------------------------------ Adam over a run of weights */
+
+static void adam_run(float *restrict w, float *restrict m, float *restrict v, const float *restrict g,
+                     int64_t n, const rf_adam *adam)
+{
+    const rf_adam s = *adam;
+    for (int64_t i = 0; i < n; i++)
+        w[i] = rf_adam_weight(w[i], &m[i], &v[i], g[i], s.beta1, s.beta2, s.eps, s.decay, s.rate, s.root);
+}
+
+/* ------------------------------------------------------------------ a matrix */
+
+typedef struct update_job {
+    const rf_update *op;
+    const float *packed[RF_UPDATE_DENSE_MAX];
+    int32_t rows_a_task, n_strips;
+} update_job;
+
+/* What a task owns, and its gradient: g(k, n) at g[(k - first) * ld + n - left]. */
+typedef struct patch {
+    float *g;
+    int32_t first, end, left, right, ld;
+} patch;
+
+static void add_row(const patch *p, int32_t row, const float *restrict b, float times)
+{
+    if (row < p->first || row >= p->end)
+        return;
+    float *restrict g = p->g + (int64_t)(row - p->first) * p->ld;
+    b += p->left;
+    for (int32_t c = 0; c < p->right - p->left; c++)
+        g[c] = fmaf(times, b[c], g[c]);
+}
+
+static void add_dense(const update_job *job, const patch *p)
+{
+    for (int32_t d = 0; d < job->op->n_dense; d++) {
+        const rf_mat *a = &job->op->dense[d].a, *b = &job->op->dense[d].b;
+        const rfi_product product = {
+            .a = a->data + p->first,
+            .a_row = 1,
+            .a_step = a->ld,
+            .b = {.data = b->data, .ld = b->ld, .depth = b->rows, .cols = b->cols},
+            .c = p->g,
+            .c_left = p->left,
+            .ldc = p->ld,
+            .accumulate = true,
+        };
+        RFI_FN(rfi_multiply_packed)(&product, job->packed[d], 0, p->end - p->first, p->left, p->right);
+    }
+}
+
+/* Slot s of the packs touches rows s * width .. (s + 1) * width - 1 of w. */
+static void add_coded_slot(const rf_update *op, const patch *p, int32_t s)
+{
+    const rf_layout *layout = op->coded.layout;
+    for (int32_t r = 0; r < op->coded.b.rows; r++) {
+        int64_t coded = (int64_t)r * op->coded.pack + s;
+        const float *scalars = op->coded.scalars + coded * layout->n_scalars;
+        const uint16_t *codes = op->coded.codes + coded * layout->n_codes;
+        const float *b = op->coded.b.data + r * op->coded.b.ld;
+        for (int32_t i = 0; i < layout->n_spans; i++) {
+            const rf_span *span = &layout->spans[i];
+            int32_t row = s * layout->width + span->offset;
+            if (span->kind == RF_SPAN_SCALAR)
+                add_row(p, row, b, scalars[span->source]);
+            else
+                add_row(p, row + codes[span->source], b, 1.0f);
+        }
+    }
+}
+
+static void add_coded(const rf_update *op, const patch *p)
+{
+    if (!op->coded.b.data)
+        return;
+    int32_t width = op->coded.layout->width;
+    for (int32_t s = p->first / width; s < op->coded.pack && s * width < p->end; s++)
+        add_coded_slot(op, p, s);
+}
+
+static void add_gathered(const rf_update *op, const patch *p, int32_t source)
+{
+    const rf_mat *b = &op->gather[source].b;
+    const int32_t *ids = op->gather[source].ids;
+    int32_t n_ids = op->gather[source].n_ids, stride = op->gather[source].stride;
+    for (int32_t r = 0; r < b->rows; r++)
+        for (int32_t s = n_ids == 1 ? 0 : p->first / stride; s < n_ids && s * stride < p->end; s++)
+            add_row(p, s * stride + ids[(int64_t)r * n_ids + s], b->data + r * b->ld, 1.0f);
+}
+
+static void finish_patch(const rf_update *op, const patch *p)
+{
+    int32_t width = p->right - p->left;
+    for (int32_t k = p->first; k < p->end; k++) {
+        const float *g = p->g + (int64_t)(k - p->first) * p->ld;
+        int64_t at = (int64_t)k * op->cols + p->left;
+        if (op->grad)
+            memcpy(op->grad + at, g, (size_t)width * sizeof *g);
+        if (op->adam)
+            adam_run(op->w + at, op->m + at, op->v + at, g, width, op->adam);
+    }
+}
+
+static void update_task(void *arg, int64_t task)
+{
+    const update_job *job = arg;
+    const rf_update *op = job->op;
+    _Alignas(64) float g[GRAD_FLOATS];
+    int32_t first = (int32_t)(task / job->n_strips) * job->rows_a_task;
+    int32_t left = (int32_t)(task % job->n_strips) * STRIP_COLS;
+    patch p = {g, first, rfi_min32(first + job->rows_a_task, op->rows), left, 0, 0};
+    p.right = rfi_min32(left + STRIP_COLS, op->cols);
+    p.ld = p.right - left;
+    memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
+    add_dense(job, &p);
+    add_coded(op, &p);
+    for (int32_t source = 0; source < op->n_gather; source++)
+        add_gathered(op, &p, source);
+    finish_patch(op, &p);
+}
+
+/* Copies the right factors of the dense sources into panels; false when there is no memory. */
+static bool pack_sources(rf_device *device, update_job *job)
+{
+    const rf_update *op = job->op;
+    rfi_factor factors[RF_UPDATE_DENSE_MAX];
+    size_t size[RF_UPDATE_DENSE_MAX], total = 0;
+    for (int32_t d = 0; d < op->n_dense; d++) {
+        const rf_mat *b = &op->dense[d].b;
+        factors[d] = (rfi_factor){.data = b->data, .ld = b->ld, .depth = b->rows, .cols = b->cols};
+        size[d] = RFI_FN(rfi_packed_size)(&factors[d]);
+        total += size[d];
+    }
+    float *packed = total > 0 ? rfi_scratch(device, total * sizeof(float)) : NULL;
+    if (total > 0 && !packed)
+        return false;
+    for (int32_t d = 0; d < op->n_dense; packed += size[d++]) {
+        RFI_FN(rfi_pack)(device, packed, &factors[d]);
+        job->packed[d] = packed;
+    }
+    return true;
+}
+
+void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
+{
+    update_job job = {.op = op, .n_strips = (int32_t)rfi_divide_up(op->cols, STRIP_COLS)};
+    job.rows_a_task = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
+    if (pack_sources(device, &job))
+        rf_pool_run(device->pool, update_task, &job, rfi_divide_up(op->rows, job.rows_a_task) * job.n_strips);
+}
+
+/* ------------------------------------------------------------------ a vector */
+
+static void sum_columns(const rf_update_vector *op, float *restrict g, int32_t left, int32_t right)
+{
+    for (int32_t r = 0; r < op->b.rows; r++) {
+        const float *restrict b = op->b.data + r * op->b.ld;
+        float coef = op->coef ? op->coef[r] : 1.0f;
+        for (int32_t c = left; c < right; c++)
+            g[c - left] = fmaf(coef, b[c], g[c - left]);
+    }
+}
+
+enum { VECTOR_STRIP = 64 };
+
+static void update_vector_task(void *arg, int64_t task)
+{
+    const rf_update_vector *op = arg;
+    float g[VECTOR_STRIP];
+    int32_t left = (int32_t)task * VECTOR_STRIP, right = rfi_min32(left + VECTOR_STRIP, op->n);
+    for (int32_t c = left; c < right; c++)
+        g[c - left] = op->given ? op->given[c] : 0.0f;
+    if (op->b.data)
+        sum_columns(op, g, left, right);
+    for (int32_t c = left; op->grad && c < right; c++)
+        op->grad[c] = g[c - left];
+    if (!op->adam)
+        return;
+    adam_run(op->w + left, op->m + left, op->v + left, g, right - left, op->adam);
+    for (int32_t c = left; op->lo < op->hi && c < right; c++) {
+        float w = op->w[c];
+        w = w < op->lo ? op->lo : w;
+        op->w[c] = w > op->hi ? op->hi : w;
+    }
+}
+
+void RFI_FN(rfi_update_vector)(rf_device *device, const rf_update_vector *op)
+{
+    rf_pool_run(device->pool, update_vector_task, (void *)op, rfi_divide_up(op->n, VECTOR_STRIP));
+}

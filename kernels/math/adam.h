@@ -1,0 +1,33 @@
+/* adam.h - one weight's step of Adam, and the step of its scalars.
+ *
+ * Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1 in the form of its section 2 (bias
+ * corrections folded into the rate and into the root of v), with L2 decay added to the gradient, as the public reference
+ * of CTGAN does; this is not the decoupled decay of AdamW.
+ */
+#ifndef RF_KERNELS_ADAM_H
+#define RF_KERNELS_ADAM_H
+
+#include <math.h>
+
+#include "core/hostdev.h"
+
+RF_HD float rf_adam_weight(float w, float *m, float *v, float g, float beta1, float beta2, float eps,
+                           float decay, float rate, float root)
+{
+    g = fmaf(decay, w, g);
+    *m = fmaf(beta1, *m, (1.0f - beta1) * g);
+    *v = fmaf(beta2, *v, (1.0f - beta2) * g * g);
+    return w - rate * *m / fmaf(sqrtf(*v), root, eps);
+}
+
+/* The powers move on in double precision: after 20,000 steps a float power would have drifted. */
+RF_HD void rf_adam_scalars(double *power1, double *power2, float lr, float beta1, float beta2, float *rate,
+                           float *root)
+{
+    *power1 *= (double)beta1;
+    *power2 *= (double)beta2;
+    *rate = (float)((double)lr / (1.0 - *power1));
+    *root = (float)(1.0 / sqrt(1.0 - *power2));
+}
+
+#endif
