@@ -17,33 +17,59 @@ static double share(int64_t part, int64_t whole)
 
 /* ---- adherence ------------------------------------------------------------------------------ */
 
-/* Share of the synthetic values inside the real range. Where the real column has missing cells they are
- * left out; where it has none a missing synthetic cell is outside. */
-static double boundary_adherence(const rfi_facing *face, const rfi_rules *rules)
+/* May a synthetic cell be missing: as the metadata says, else when a real one is. */
+static bool is_nullable(const rfi_facing *face, const rf_metadata_column *given)
+{
+    if (given && given->nullable)
+        return given->nullable > 0;
+    return face->real.n_missing > 0;
+}
+
+/* Share of the synthetic values inside the range. Missing cells are left out where they may be; where
+ * they may not be they are outside. */
+static double boundary_adherence(const rfi_facing *face, const rf_metadata_column *given)
 {
     const rfi_range range = rfi_range_of(&face->real);
-    const double low = isnan(rules->range_min) ? range.min : rules->range_min;
-    const double high = isnan(rules->range_max) ? range.max : rules->range_max;
+    const double low = given && !isnan(given->range_min) ? given->range_min : range.min;
+    const double high = given && !isnan(given->range_max) ? given->range_max : range.max;
     const rfi_side *side = &face->other;
     int64_t inside = 0;
     for (int64_t row = 0; row < side->n_rows; row++)
         inside += side->values[row] >= low && side->values[row] <= high;
-    return share(inside, face->real.n_missing ? side->n_rows - side->n_missing : side->n_rows);
+    return share(inside, is_nullable(face, given) ? side->n_rows - side->n_missing : side->n_rows);
 }
 
-/* Share of the synthetic cells whose category the real column has; missing counts as one. */
-static rf_code category_adherence(double *out, const rfi_facing *face, rf_error *err)
+/* Which categories are allowed: those of the metadata, else those that some real cell has. */
+static void find_allowed(int64_t *allowed, const rfi_facing *face, const rf_metadata_column *given)
+{
+    if (!given || !given->range_values) {
+        rfi_count_codes(allowed, face->n_categories, &face->real);
+        return;
+    }
+    for (int32_t code = 0; code < face->n_categories; code++) {
+        const rfi_word *word = &face->categories[code];
+        for (int32_t i = 0; i < given->n_range_values && !allowed[code]; i++)
+            allowed[code] = strlen(given->range_values[i]) == word->length &&
+                            memcmp(given->range_values[i], word->text, word->length) == 0;
+    }
+}
+
+/* Share of the synthetic cells whose category is allowed; missing counts as one. */
+static rf_code category_adherence(double *out, const rfi_facing *face, const rf_metadata_column *given,
+                                  rf_error *err)
 {
     rf_code rc = RF_OK;
-    int64_t *real = NULL, valid = 0;
+    int64_t *allowed = NULL, valid = 0;
     const rfi_side *side = &face->other;
-    RF_TRY(RF_NEW_ARRAY(&real, face->n_categories, "the validity of a column", err));
-    rfi_count_codes(real, face->n_categories, &face->real);
+    const bool null_allowed = is_nullable(face, given) ||
+                              (given && !given->nullable && given->range_values && given->range_has_null);
+    RF_TRY(RF_NEW_ARRAY(&allowed, face->n_categories, "the validity of a column", err));
+    find_allowed(allowed, face, given);
     for (int64_t row = 0; row < side->n_rows; row++)
-        valid += side->codes[row] < 0 ? face->real.n_missing > 0 : real[side->codes[row]] > 0;
+        valid += side->codes[row] < 0 ? null_allowed : allowed[side->codes[row]] > 0;
     *out = share(valid, side->n_rows);
 out:
-    rf_free(real);
+    rf_free(allowed);
     return rc;
 }
 
@@ -173,6 +199,8 @@ out:
 
 static void name_metrics(rf_quality_column *out, const rfi_facing *face, const rfi_rules *rules)
 {
+    if (rules->given && rules->given->sequence_index && rfi_kind_is_continuous(face->kind))
+        return; /* the reference scores neither its range nor its format */
     if (rfi_kind_is_continuous(face->kind))
         out->validity_metric = "BoundaryAdherence";
     else if (rfi_kind_is_modelled(face->kind))
@@ -193,13 +221,15 @@ static rf_code check_values(rf_quality_column *out, const rfi_facing *face, cons
         out->validity_problem = "the synthetic column holds another kind of values";
         return RF_OK;
     }
+    if (!out->validity_metric)
+        return RF_OK;
     if (rfi_kind_is_continuous(face->kind))
-        out->validity = boundary_adherence(face, rules);
+        out->validity = boundary_adherence(face, rules->given);
     else if (rfi_kind_is_modelled(face->kind))
-        rc = category_adherence(&out->validity, face, err);
-    else if (rules->key)
+        rc = category_adherence(&out->validity, face, rules->given, err);
+    else
         rc = key_uniqueness(&out->validity, synthetic, face->other_field, err);
-    if (out->validity_metric && isnan(out->validity))
+    if (isnan(out->validity))
         out->validity_problem = "no synthetic cell can be checked";
     return rc;
 }

@@ -11,9 +11,9 @@
 /* What is known about a column beside its cells. */
 typedef struct rfi_rules {
     bool key;
-    double range_min, range_max; /* NaN: the real column's own    */
-    const char *datetime_format; /* NULL: it has none to adhere to */
-    const char *regex;           /* the same, for an id            */
+    const char *datetime_format;     /* NULL: it has none to adhere to                       */
+    const char *regex;               /* the same, for an id                                  */
+    const rf_metadata_column *given; /* ranges that replace the real column's own, or NULL    */
 } rfi_rules;
 
 /* Fills validity, format_validity, their metrics and problems. */

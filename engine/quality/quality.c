@@ -48,10 +48,9 @@ static void add_field(evaluation *e, int32_t index, const rf_metadata_column *kn
         return;
     rfi_rules rules = {.key = known ? known->primary_key || known->alternate_key
                                     : looks_like_key(e->real, index),
-                       .range_min = known ? known->range_min : NAN,
-                       .range_max = known ? known->range_max : NAN,
                        .datetime_format = field->datetime_format,
-                       .regex = field->regex};
+                       .regex = field->regex,
+                       .given = known};
     if (known && known->datetime_format)
         rules.datetime_format = known->datetime_format;
     if (known && known->regex)
@@ -135,6 +134,36 @@ static rf_code evaluate_columns_and_pairs(evaluation *e, rf_error *err)
     rf_pool_run(e->pool, evaluate_pairs, e, e->n_strands);
     if (atomic_load(&e->failed))
         rc = rf_fail(err, RF_NO_MEMORY, "not enough memory for the comparison of two tables");
+out:
+    return rc;
+}
+
+/* ---- a key of several columns ---------------------------------------------------------------- */
+
+static bool is_key_part(const evaluation *e, int32_t i)
+{
+    return e->rules[i].given && e->rules[i].given->composite_key;
+}
+
+static rf_code evaluate_composite_key(evaluation *e, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    int32_t n = 0;
+    int64_t bad = 0;
+    int32_t *fields = RF_ARENA_ARRAY(&e->scratch, int32_t, e->n_fields);
+    RF_TRY(rf_arena_check(&e->scratch, "the keys of a table", err));
+    for (int32_t i = 0; i < e->n_fields; i++) {
+        if (!is_key_part(e, i))
+            continue;
+        if (e->faces[i].other_field < 0)
+            goto out; /* the column's own line says so */
+        fields[n++] = e->faces[i].other_field;
+    }
+    if (n == 0 || e->synthetic->n_rows == 0)
+        goto out;
+    RF_TRY(rfi_count_bad_keys(&bad, e->synthetic, fields, n, e->pool, err));
+    e->quality->n_key_columns = n;
+    e->quality->key_uniqueness = 1 - (double)bad / (double)e->synthetic->n_rows;
 out:
     return rc;
 }
@@ -233,6 +262,7 @@ static rf_code evaluate(evaluation *e, rf_error *err)
     RF_TRY(rfi_face(&e->faces, &e->scratch, e->real, e->synthetic, e->fields, e->n_fields, err));
     RF_TRY(check_common(e, err));
     RF_TRY(evaluate_columns_and_pairs(e, err));
+    RF_TRY(evaluate_composite_key(e, err));
     RF_TRY(rfi_structure(&q->structure, e->real, e->synthetic, err));
     sum_up(q);
     RF_TRY(rfi_count_copies(&q->exact_copies, e->faces, e->n_fields, e->pool, err));

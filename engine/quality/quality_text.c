@@ -8,9 +8,9 @@ enum { WEAKEST = 3, LABEL_WIDTH = 24 };
 static void put_score(rf_buf *out, double score)
 {
     if (isnan(score))
-        rf_buf_puts(out, "     -");
+        rf_buf_puts(out, "-");
     else
-        rf_buf_printf(out, "%5.1f %%", 100 * score);
+        rf_buf_printf(out, "%.1f %%", 100 * score);
 }
 
 static void put_line(rf_buf *out, const char *name, double score)

@@ -87,6 +87,8 @@ static const char *const column_keys[] = {
     "pii",
     "range_min",
     "range_max",
+    "range_values",
+    "range_is_nullable",
 };
 
 static const char *const table_keys[] = {
@@ -175,6 +177,81 @@ static rf_code read_bound(double *out, const context *ctx, const json_t *column,
     return RF_OK;
 }
 
+/* A datetime's bound is a text in the column's own format. */
+static rf_code read_datetime_bound(double *out, const context *ctx, const json_t *column, const char *name,
+                                   const char *key, const char *format, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const char *text;
+    int32_t offset;
+    *out = NAN;
+    RF_TRY(find_text(&text, ctx, column, name, key, err));
+    if (text != NULL && !rf_datetime_parse(text, strlen(text), format, out, &offset))
+        RF_TRY(rf_fail(err, RF_INPUT,
+                       "%s: \"%s\" of column '%.*s' does not have the column's datetime_format", ctx->file,
+                       key, shown(name), name));
+out:
+    return rc;
+}
+
+/* The text that a cell with this value has; NULL for null, a list and an object. */
+static const char *value_text(context *ctx, const json_t *value)
+{
+    char text[RF_NUMBER_TEXT_MAX];
+    if (json_is_string(value))
+        return keep(ctx, json_string_value(value));
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "True" : "False";
+    if (json_is_integer(value))
+        rf_format_i64(text, json_integer_value(value));
+    else if (json_is_real(value))
+        rf_format_f64(text, json_real_value(value));
+    else
+        return NULL;
+    return keep(ctx, text);
+}
+
+static rf_code read_range_values(rf_metadata_column *out, context *ctx, const json_t *column, rf_error *err)
+{
+    const json_t *const list = json_object_get(column, "range_values");
+    if (list == NULL || json_is_null(list))
+        return RF_OK;
+    if (!json_is_array(list))
+        return rf_fail(err, RF_INPUT, "%s: \"range_values\" of column '%.*s' must be a list, not %s",
+                       ctx->file, shown(out->name), out->name, type_name(list));
+    const char **texts = RF_ARENA_ARRAY(ctx->arena, const char *, json_array_size(list));
+    for (size_t i = 0; texts != NULL && i < json_array_size(list); i++) {
+        const json_t *const value = json_array_get(list, i);
+        const char *const text = value_text(ctx, value);
+        out->range_has_null |= json_is_null(value);
+        if (text != NULL)
+            texts[out->n_range_values++] = text;
+    }
+    out->range_values = texts;
+    return rf_arena_check(ctx->arena, "the metadata", err);
+}
+
+static rf_code read_nullable(rf_metadata_column *out, const context *ctx, const json_t *column, rf_error *err)
+{
+    const json_t *const value = json_object_get(column, "range_is_nullable");
+    if (value == NULL || json_is_null(value))
+        return RF_OK;
+    if (!json_is_boolean(value))
+        return rf_fail(err, RF_INPUT,
+                       "%s: \"range_is_nullable\" of column '%.*s' must be true or false, not %s", ctx->file,
+                       shown(out->name), out->name, type_name(value));
+    out->nullable = json_is_true(value) ? 1 : -1;
+    return RF_OK;
+}
+
+static rf_code check_range(const rf_metadata_column *column, const context *ctx, rf_error *err)
+{
+    if (column->range_min > column->range_max)
+        return rf_fail(err, RF_INPUT, "%s: column '%.*s' has a range_min above its range_max", ctx->file,
+                       shown(column->name), column->name);
+    return RF_OK;
+}
+
 static rf_code read_numerical(rf_metadata_column *out, const context *ctx, const json_t *column,
                               rf_error *err)
 {
@@ -191,9 +268,7 @@ static rf_code read_numerical(rf_metadata_column *out, const context *ctx, const
                 ctx->file, shown(out->name), out->name, shown(form), form);
     RF_TRY(read_bound(&out->range_min, ctx, column, out->name, "range_min", err));
     RF_TRY(read_bound(&out->range_max, ctx, column, out->name, "range_max", err));
-    if (out->range_min > out->range_max)
-        rc = rf_fail(err, RF_INPUT, "%s: column '%.*s' has a range_min above its range_max", ctx->file,
-                     shown(out->name), out->name);
+    RF_TRY(check_range(out, ctx, err));
 out:
     return rc;
 }
@@ -210,6 +285,9 @@ static rf_code read_datetime(rf_metadata_column *out, context *ctx, const json_t
         RF_TRY(rf_fail(err, RF_INPUT, "%s: the datetime_format '%.*s' of column '%.*s' cannot be used: %s",
                        ctx->file, shown(format), format, shown(out->name), out->name, reason));
     out->datetime_format = keep(ctx, format);
+    RF_TRY(read_datetime_bound(&out->range_min, ctx, column, out->name, "range_min", format, err));
+    RF_TRY(read_datetime_bound(&out->range_max, ctx, column, out->name, "range_max", format, err));
+    RF_TRY(check_range(out, ctx, err));
 out:
     return rc;
 }
@@ -262,6 +340,8 @@ static rf_code read_column(rf_metadata_column *out, context *ctx, const char *na
         RF_TRY(rf_fail(err, RF_INPUT, "%s: column '%.*s' has no sdtype", ctx->file, shown(name), name));
     out->sdtype = keep(ctx, sdtype);
     RF_TRY(rf_arena_check(ctx->arena, "the metadata", err)); /* both names are read from here on */
+    RF_TRY(read_nullable(out, ctx, column, err));
+    RF_TRY(read_range_values(out, ctx, column, err));
     if (strcmp(sdtype, "numerical") == 0)
         RF_TRY(read_numerical(out, ctx, column, err));
     else if (strcmp(sdtype, "datetime") == 0)
@@ -306,6 +386,24 @@ static rf_code find_key_column(rf_metadata_column **out, const rf_metadata *meta
     return RF_OK;
 }
 
+/* Its columns keep their own sdtypes; together they are what the report checks. */
+static rf_code read_composite_key(rf_metadata *metadata, const context *ctx, const json_t *keys,
+                                  rf_error *err)
+{
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const char *const name = json_string_value(json_array_get(keys, i));
+        rf_metadata_column *found = NULL;
+        for (int32_t k = 0; name != NULL && k < metadata->n_columns && found == NULL; k++)
+            if (strcmp(metadata->columns[k].name, name) == 0)
+                found = &metadata->columns[k];
+        if (found == NULL)
+            return rf_fail(err, RF_INPUT, "%s: primary_key names '%.*s', and there is no such column",
+                           ctx->file, name != NULL ? shown(name) : 1, name != NULL ? name : "?");
+        found->composite_key = true;
+    }
+    return RF_OK;
+}
+
 static rf_code read_primary_key(rf_metadata *metadata, const context *ctx, const json_t *key, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -316,7 +414,7 @@ static rf_code read_primary_key(rf_metadata *metadata, const context *ctx, const
         rf_note(ctx->notes,
                 "%s: a primary key of several columns is not kept unique; each column follows its sdtype",
                 ctx->file);
-        return RF_OK;
+        return read_composite_key(metadata, ctx, key, err);
     }
     const json_t *const single = json_is_array(key) ? json_array_get(key, 0) : key;
     RF_TRY(find_key_column(&column, metadata, ctx, single, "primary_key", err));
@@ -387,6 +485,9 @@ static rf_code read_table(rf_metadata *out, context *ctx, const char *name, cons
         RF_TRY(read_column(&out->columns[out->n_columns], ctx, key, value, err));
         out->n_columns++;
     }
+    const json_t *const index = json_object_get(table, "sequence_index");
+    for (int32_t i = 0; i < out->n_columns && json_is_string(index); i++)
+        out->columns[i].sequence_index = strcmp(out->columns[i].name, json_string_value(index)) == 0;
     RF_TRY(read_primary_key(out, ctx, json_object_get(table, "primary_key"), err));
     RF_TRY(read_alternate_keys(out, ctx, json_object_get(table, "alternate_keys"), err));
     RF_TRY(rf_arena_check(ctx->arena, "the metadata", err));

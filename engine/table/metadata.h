@@ -12,8 +12,9 @@
  * INPUT with line and column; one whose content is wrong (a list where an object belongs, a key that
  * names no column, a datetime_format that cannot be) is INPUT with the column's name.
  *
- * Beside the reference's keys a numerical column may have "range_min" and "range_max": its values were
- * never outside, and synthetic ones shall not be either.
+ * Beside the reference's keys a numerical or datetime column may have "range_min" and "range_max" (a datetime's
+ * in its own datetime_format): its values were never outside, and synthetic ones shall not be either. A
+ * category or boolean may have "range_values", any column "range_is_nullable"; both are for the report.
  */
 #ifndef RF_ENGINE_TABLE_METADATA_H
 #define RF_ENGINE_TABLE_METADATA_H
@@ -29,7 +30,13 @@ typedef struct rf_metadata_column {
     bool numerical;              /* kind is INTEGER or CONTINUOUS, to be decided by the cells */
     rf_kind kind;
     bool primary_key, alternate_key;
-    double range_min, range_max; /* NaN when absent */
+    bool composite_key;              /* one of several columns that are the primary key together */
+    bool sequence_index;             /* says in which order the rows of a sequence come       */
+    double range_min, range_max;     /* NaN when absent                                       */
+    const char *const *range_values; /* (n_range_values) the texts that are allowed, or NULL */
+    int32_t n_range_values;
+    bool range_has_null; /* null is among them                                    */
+    int8_t nullable;     /* range_is_nullable: 1 true, -1 false, 0 absent         */
 } rf_metadata_column;
 
 typedef struct rf_metadata {
