@@ -75,18 +75,17 @@ int64_t rf_utf8_find_invalid(const char *text, size_t length)
 
 /* ---------------------------------------------------------------- hashing */
 
-/* A word at a time where FNV-1a takes a byte: the fold after each product brings the high bits, which
- * are the good ones, back down. */
+/* A word at a time: the two halves of the product, folded, carry every bit of the word up and down. */
 static uint64_t hash_word(uint64_t hash, uint64_t word)
 {
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    return hash ^ (hash >> 32);
+    const unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9E3779B97F4A7C15u;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 uint64_t rf_hash_bytes(const void *data, size_t size_bytes)
 {
     const unsigned char *bytes = data;
-    uint64_t hash = 0xCBF29CE484222325u ^ size_bytes, word;
+    uint64_t hash = hash_word(0xCBF29CE484222325u, size_bytes), word;
     size_t left = size_bytes;
     for (; left >= 8; left -= 8, bytes += 8) {
         memcpy(&word, bytes, 8);
