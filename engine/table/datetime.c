@@ -129,7 +129,7 @@ static inline bool next_item(const char **format, conversion *out)
 typedef struct reading {
     const char *at, *end;
     bool strict;
-    bool digits_follow; /* the next item is a conversion: no digit may be left out here */
+    bool packed; /* a conversion stands right before or behind: no digit may be left out */
     int year, month, day, day_of_year;
     int hour, minute, second, hour_12;
     int32_t fraction_ns, offset_s;
@@ -164,7 +164,7 @@ static inline bool read_padded(reading *in, char flag, int width, int low, int h
         in->at += 2;
         return *out >= low && *out <= high;
     }
-    return read_number(in, in->strict || in->digits_follow ? width : 1, width, low, high, out);
+    return read_number(in, in->strict || in->packed ? width : 1, width, low, high, out);
 }
 
 static bool read_fraction(reading *in, int width)
@@ -337,6 +337,7 @@ bool rfi_datetime_parse(const char *text, size_t length, const char *format, boo
                         int32_t *utc_offset_s)
 {
     reading in = {.at = text, .end = text + length, .strict = strict, .year = 1900, .month = 1, .day = 1};
+    bool after_conversion = false;
     while (*format != '\0') {
         conversion item;
         if (!next_item(&format, &item))
@@ -345,9 +346,11 @@ bool rfi_datetime_parse(const char *text, size_t length, const char *format, boo
             if (in.at == in.end || *in.at != item.literal)
                 return false;
             in.at++;
+            after_conversion = false;
             continue;
         }
-        in.digits_follow = *format == '%';
+        in.packed = after_conversion || *format == '%';
+        after_conversion = true;
         if (!read_conversion(&in, &item))
             return false;
     }
