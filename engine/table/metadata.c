@@ -524,7 +524,8 @@ out:
 
 static rf_code explain(const char *name, const json_error_t *error, rf_error *err)
 {
-    if (json_error_code(error) == json_error_out_of_memory)
+    /* The library is silent where the memory for a token or a member could not be had. */
+    if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0')
         return rf_fail(err, RF_NO_MEMORY, "there is no memory to read the metadata %s", name);
     return rf_fail(err, RF_INPUT, "%s is not valid JSON at line %d, column %d: %s", name, error->line,
                    error->column, error->text);
