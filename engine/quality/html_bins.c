@@ -137,7 +137,7 @@ bool rfi_bins_make(rfi_bins *bins, const rf_field *field, const rfi_side *real, 
 {
     const bool date = field->kind == RF_KIND_DATETIME;
     const double offset = date ? field->utc_offset_s : 0;
-    *bins = (rfi_bins){.spike_share = {NAN, NAN}};
+    *bins = (rfi_bins){.spike_share = {NAN, NAN}, .wanted = real->n_rows < 2000 ? 30 : 55};
     if (date)
         bins->unit = field->datetime_format ? rf_datetime_unit_s(field->datetime_format) : 0;
     else if (field->decimals >= 0 && field->decimals <= 17)

@@ -17,7 +17,7 @@
 
 #include "engine/quality/pairs.h"
 
-enum { CELL_NAME_BYTES = 60 };
+enum { CELL_NAME_BYTES = 60, SMALL_MAX = 22 };
 static const double difference_full = 0.5; /* the difference that has the full colour */
 
 /* ------------------------------------------------------------------ which columns, which values */
@@ -159,12 +159,13 @@ static void put_cell(rfi_page *page, const heat *h, map_kind kind, int32_t row, 
 static void put_map(rfi_page *page, const heat *h, map_kind kind, const char *title, const char *scale)
 {
     rf_buf *out = page->out;
-    const double width = h->n <= 16 ? 400 : 640, letters = h->n <= 16 ? 11 : 10, label = h->n <= 16 ? 96 : 84;
+    const double width = h->n <= SMALL_MAX ? 400 : 640, letters = h->n <= SMALL_MAX ? 11 : 10,
+                 label = h->n <= SMALL_MAX ? 96 : 84;
     const double cell = fmin(34, (width - label) / h->n), gap = cell > 12 ? 1 : 0.5;
     rf_buf_printf(
         out, "<figure class=\"map\"><figcaption><b>%s</b><span>%s</span></figcaption><div class=\"scroll\">",
         title, scale);
-    rf_buf_printf(out, "<svg class=\"heat%s\" viewBox=\"0 0 ", h->n <= 16 ? "" : " wide");
+    rf_buf_printf(out, "<svg class=\"heat%s\" viewBox=\"0 0 ", h->n <= SMALL_MAX ? "" : " wide");
     rfi_html_number(out, width);
     rf_buf_puts(out, " ");
     rfi_html_number(out, cell * h->n + 2);
@@ -188,7 +189,8 @@ static void put_map(rfi_page *page, const heat *h, map_kind kind, const char *ti
 /* A strip of the colours, from the one end to the other. */
 static void put_legend(rf_buf *out)
 {
-    rf_buf_puts(out, "<svg class=\"key\" viewBox=\"5 0 210 12\" aria-hidden=\"true\">");
+    rf_buf_puts(
+        out, "<svg class=\"key\" viewBox=\"5 0 210 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
     for (int i = 0; i < 21; i++) {
         rf_buf_printf(out, "<rect class=\"%s\" x=\"%d\" width=\"10\" height=\"12\" fill-opacity=\"",
                       i < 10 ? "neg" : "pos", 5 + 10 * i);
@@ -200,12 +202,12 @@ static void put_legend(rf_buf *out)
 
 static void put_lead(rf_buf *out, int32_t n, int32_t n_compared)
 {
+    rf_buf_puts(out,
+                "<p class=\"lead\">Correlation for two numeric columns (−1 to 1), Cramér’s V when one of ");
     rf_buf_puts(
-        out,
-        "<p class=\"lead\">Correlation for two numeric columns (−1 to 1), Cramér’s V when one of them has "
-        "categories "
-        "(0 to 1: unrelated to determined). Each name serves the row to its left and the column below it. "
-        "Good synthetic data makes the first two alike and the third pale.");
+        out, "them has categories (0 to 1: unrelated to determined). Each name serves the row to its left ");
+    rf_buf_puts(out,
+                "and the column below it. Good synthetic data makes the first two alike and the third pale.");
     if (n < n_compared) {
         rf_buf_printf(out, " Shown are the %d columns of ", n);
         rfi_html_count(out, n_compared);
@@ -240,7 +242,7 @@ void rfi_html_heat(rfi_page *page)
         out->failed = true;
     rf_arena_free(&arena);
     put_lead(out, h->n, n_compared);
-    rf_buf_printf(out, "<div class=\"maps%s\">", h->n <= 16 ? "" : " few");
+    rf_buf_printf(out, "<div class=\"maps%s\">", h->n <= SMALL_MAX ? "" : " few");
     put_map(page, h, MAP_REAL, "Real", "−1 to 1");
     put_map(page, h, MAP_SYNTHETIC, "Synthetic", "−1 to 1");
     put_map(page, h, MAP_DIFFERENCE, "Synthetic − real", "full colour at ±0.5");

@@ -3,10 +3,13 @@
  * The page is text in a buffer that never complains on the way: rf_buf is sticky, so is the arena, and
  * rf_quality_html checks once. Behind it stand:
  *
+ *     html_svg.c       the few shapes that drawings are made of
  *     html_text.c      escaping, cutting, numbers as people read them
  *     html_scale.c      round numbers and calendar dates: where the edges of a histogram lie
  *     html_bins.c      which axis suits a column, and what falls between its edges
- *     html_overlay.c   one column drawn twice: the real table as a filled area, the synthetic as a line
+ *     html_histogram.c a numeric column drawn twice: real as a filled area, synthetic as a line
+ *     html_bars.c      a category column drawn twice
+ *     html_overlay.c   the cards around those drawings
  *     html_heat.c      pairs of columns as three triangles
  *     html_tables.c    what is weakest, and every column and pair in rows
  *     html_scores.c    the scores as gauges, and the privacy card
@@ -28,11 +31,12 @@
 #include "engine/quality/quality.h"
 
 enum {
-    RFI_CATEGORY_MIN = 5,    /* real rows that a category needs to be named           */
-    RFI_CATEGORIES_MAX = 12, /* bars of one column, "other" not counted               */
-    RFI_OVERLAYS_MAX = 60,   /* columns drawn                                         */
-    RFI_HEAT_MAX = 40,       /* columns of a heat map                                 */
-    RFI_PAIR_ROWS_MAX = 2000 /* rows of the table of pairs                            */
+    RFI_CATEGORY_MIN = 5,      /* real rows that a category needs to be named           */
+    RFI_CATEGORIES_MAX = 12,   /* bars of one column, "other" not counted               */
+    RFI_OVERLAYS_MAX = 60,     /* columns drawn                                         */
+    RFI_HEAT_MAX = 40,         /* columns of a heat map                                 */
+    RFI_TITLE_BYTES_MAX = 400, /* of a tooltip                                        */
+    RFI_PAIR_ROWS_MAX = 2000   /* rows of the table of pairs                            */
 };
 
 typedef struct rfi_page {
@@ -63,9 +67,6 @@ double rfi_html_width(const char *text, size_t length);
 
 /* A name for HTML: isolated from the direction of the text around it, and cut with the whole as a tooltip. */
 void rfi_html_name(rf_buf *out, const char *name);
-/* The same inside an SVG <text> element, whose <title> comes first when it had to be cut. */
-void rfi_svg_name(rf_buf *out, const char *name, size_t length, double width);
-
 void rfi_html_fixed(rf_buf *out, double value, int decimals, int min_decimals);
 void rfi_html_number(rf_buf *out, double value);  /* a coordinate: at most one decimal */
 void rfi_html_count(rf_buf *out, int64_t count);  /* 32,561 */
@@ -78,6 +79,19 @@ void rfi_html_seconds(rf_buf *out, double seconds); /* 0.4 s, 12 s, 3 min 20 s *
 /* "very close", "close", "fair", "weak" and the class that colours them; "not scored" for NaN. */
 const char *rfi_html_verdict(double score);
 const char *rfi_html_level(double score);
+
+/* ------------------------------------------------------------------ drawings (html_svg.c) */
+
+/* "<rect class x y width height", left open for a '>' or "/>". */
+void rfi_svg_box(rf_buf *out, const char *class_name, double x, double width, double y, double height);
+void rfi_svg_text(rf_buf *out, const char *class_name, double x, double y, const char *text);
+/* A path of one straight line: sideways to x2, or down by `down`. */
+void rfi_svg_across(rf_buf *out, const char *class_name, double x1, double x2, double y);
+void rfi_svg_down(rf_buf *out, const char *class_name, double x, double y, double down);
+/* A name as the content of a <text> element; its <title> comes first when it had to be cut. */
+void rfi_svg_name(rf_buf *out, const char *name, size_t length, double width);
+/* "real 12.3 %, synthetic 10.0 %" */
+void rfi_html_two_shares(rf_buf *out, double real, double synthetic);
 
 /* ------------------------------------------------------------------ histograms (html_bins.c) */
 
@@ -93,7 +107,7 @@ enum {
  * Index 0 of a pair is the real table, 1 the synthetic. Shares are of the present values; the bins' own
  * are of those without the spike. */
 typedef struct rfi_bins {
-    int32_t n;
+    int32_t n, wanted; /* bins; at most so many on a linear axis */
     double
         edge[RFI_BINS_MAX + 1]; /* ascending; a bin holds edge[i] <= v < edge[i + 1], the last its end too */
     double position[RFI_BINS_MAX +
@@ -141,6 +155,20 @@ double rfi_scale10(double value, int exponent);
 bool rfi_scale_linear(rfi_bins *bins, double low, double high);
 bool rfi_scale_logarithmic(rfi_bins *bins, double low, double high);
 bool rfi_scale_dates(rfi_bins *bins, double low, double high);
+
+/* ------------------------------------------------------------------ one column drawn */
+
+void rfi_draw_histogram(rf_buf *out, const rfi_bins *bins); /* html_histogram.c */
+
+typedef enum rfi_bars_drawn {
+    RFI_BARS_DRAWN,
+    RFI_BARS_EMPTY, /* the real column has no value; nothing was drawn                         */
+    RFI_BARS_RARE,  /* no value is common enough to be named; nothing was drawn                */
+    RFI_BARS_NO_MEMORY
+} rfi_bars_drawn;
+
+/* Categories as pairs of bars (html_bars.c). *n_folded: categories in "other". */
+rfi_bars_drawn rfi_draw_bars(rf_buf *out, const rfi_facing *face, rf_arena *arena, int32_t *n_folded);
 
 /* ------------------------------------------------------------------ parts of the page */
 

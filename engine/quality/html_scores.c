@@ -160,7 +160,7 @@ static void distance_row(rf_buf *out, const char *what, const rf_dcr_summary *dc
 static void distance_line(rf_buf *out, const char *class_name, const char *what, const rf_dcr_summary *dcr,
                           double scale, double y)
 {
-    enum { LEFT = 76 };
+    enum { LEFT = 108 };
     rf_buf_printf(out, "<g class=\"%s\"><text x=\"0\" y=\"", class_name);
     rfi_html_number(out, y + 4);
     rf_buf_printf(out, "\">%s</text><path class=\"thin\" d=\"M", what);
@@ -184,7 +184,7 @@ static void distance_line(rf_buf *out, const char *class_name, const char *what,
 
 static void distance_drawing(rf_buf *out, const rf_quality *quality, bool holdout)
 {
-    enum { LEFT = 76, WIDTH = 520 };
+    enum { LEFT = 108, WIDTH = 488 };
     const double top = fmax(quality->dcr.max, holdout ? quality->dcr_holdout.max : 0);
     const rfi_step step = rfi_step_nice(top > 0 ? top / 5 : 0.2, 0);
     const double width = rfi_step_times(step, 1), end = width * ceil(top / width - 1e-9),

@@ -70,7 +70,7 @@ static void pair_basis(rf_buf *out, const rf_quality_pair *pair)
         rfi_html_fixed(out, pair->real_association, 2, 2);
         rf_buf_puts(out, " in the real table");
     } else
-        rf_buf_puts(out, "no measure");
+        rf_buf_puts(out, "undefined in the real table");
     if (pair->gated_in)
         rf_buf_puts(out, " <em class=\"chip\">strong</em>");
 }
@@ -107,6 +107,21 @@ void rfi_html_weakest(rfi_page *page)
 }
 
 /* ------------------------------------------------------------------ all columns */
+
+typedef struct heading {
+    const char *text;
+    bool words; /* its cells are words, which begin at the left */
+} heading;
+
+static void open_table(rf_buf *out, const char *caption, const heading *headings, size_t n)
+{
+    rf_buf_printf(out, "<div class=\"scroll\"><table class=\"sortable\"><caption>%s</caption><thead><tr>",
+                  caption);
+    for (size_t i = 0; i < n; i++)
+        rf_buf_printf(out, "<th scope=\"col\"%s>%s</th>", headings[i].words ? " class=\"t\"" : "",
+                      headings[i].text);
+    rf_buf_puts(out, "</tr></thead><tbody>\n");
+}
 
 static void number_cell(rf_buf *out, double value, const char *problem)
 {
@@ -157,16 +172,13 @@ static void column_row(rfi_page *page, const rf_quality_column *column)
 
 static void column_table(rfi_page *page)
 {
+    static const heading headings[] = {
+        {"Column", true},    {"Kind", true},           {"Shape metric", true},
+        {"Shape", false},    {"Validity", false},      {"Format", false},
+        {"Coverage", false}, {"Missing, real", false}, {"Missing, synthetic", false}};
     rf_buf *out = page->out;
-    rf_buf_puts(out,
-                "<h3>Columns</h3><div class=\"scroll\"><table class=\"sortable\"><caption>Every column, "
-                "weakest first</caption>"
-                "<thead><tr><th scope=\"col\">Column</th><th scope=\"col\">Kind</th><th scope=\"col\">Shape "
-                "metric</th>"
-                "<th scope=\"col\">Shape</th><th scope=\"col\">Validity</th><th scope=\"col\">Format</th>"
-                "<th scope=\"col\">Coverage</th><th scope=\"col\">Missing, real</th><th "
-                "scope=\"col\">Missing, synthetic</th>"
-                "</tr></thead><tbody>\n");
+    rf_buf_puts(out, "<h3>Columns</h3>");
+    open_table(out, "Every column, weakest first", headings, sizeof headings / sizeof headings[0]);
     for (int32_t i = 0; i < page->quality->n_columns; i++)
         column_row(page, &page->quality->columns[page->weakest[i]]);
     rf_buf_puts(out, "</tbody></table></div>\n");
@@ -194,6 +206,14 @@ static void pair_row(rfi_page *page, const rf_quality_pair *pair)
 
 static void pair_table(rfi_page *page)
 {
+    static const heading headings[] = {{"Column", true},
+                                       {"Column", true},
+                                       {"Metric", true},
+                                       {"Score", false},
+                                       {"Correlation, real", false},
+                                       {"Correlation, synthetic", false},
+                                       {"Cramér’s V, real", false},
+                                       {"Strong", true}};
     rf_buf *out = page->out;
     if (page->n_weak_pairs == 0) {
         rf_buf_puts(out, "<h3>Pairs</h3><p class=\"none\">There is no pair to compare.</p>");
@@ -206,14 +226,8 @@ static void pair_table(rfi_page *page)
         rfi_html_count(out, page->n_weak_pairs);
         rf_buf_puts(out, " weakest are listed; the JSON report has all");
     }
-    rf_buf_puts(
-        out,
-        "</summary><div class=\"scroll\"><table class=\"sortable\"><caption>Pairs of columns, weakest "
-        "first</caption>"
-        "<thead><tr><th scope=\"col\">Column</th><th scope=\"col\">Column</th><th scope=\"col\">Metric</th>"
-        "<th scope=\"col\">Score</th><th scope=\"col\">Correlation, real</th><th scope=\"col\">Correlation, "
-        "synthetic</th>"
-        "<th scope=\"col\">Cramér’s V, real</th><th scope=\"col\">Strong</th></tr></thead><tbody>\n");
+    rf_buf_puts(out, "</summary>");
+    open_table(out, "Pairs of columns, weakest first", headings, sizeof headings / sizeof headings[0]);
     for (int32_t i = 0; i < page->n_weak_pairs; i++)
         pair_row(page, &page->quality->pairs[page->weak_pairs[i]]);
     rf_buf_puts(out, "</tbody></table></div></details>\n");

@@ -7,7 +7,7 @@
 
 #include "core/text.h"
 
-enum { NAME_WIDTH = 22, TITLE_BYTES_MAX = 400 };
+enum { NAME_WIDTH = 22 };
 
 /* ------------------------------------------------------------------ UTF-8 */
 
@@ -156,25 +156,12 @@ void rfi_html_name(rf_buf *out, const char *name)
         rfi_html_text(out, name, length);
     } else {
         rf_buf_puts(out, "<bdi title=\"");
-        rfi_html_cut(out, name, length, TITLE_BYTES_MAX);
+        rfi_html_cut(out, name, length, RFI_TITLE_BYTES_MAX);
         rf_buf_puts(out, "\">");
         rfi_html_text(out, name, rfi_html_fit(name, length, NAME_WIDTH - 1));
         rf_buf_puts(out, "…");
     }
     rf_buf_puts(out, "</bdi>");
-}
-
-void rfi_svg_name(rf_buf *out, const char *name, size_t length, double width)
-{
-    if (rfi_html_width(name, length) <= width) {
-        rfi_html_text(out, name, length);
-        return;
-    }
-    rf_buf_puts(out, "<title>");
-    rfi_html_cut(out, name, length, TITLE_BYTES_MAX);
-    rf_buf_puts(out, "</title>");
-    rfi_html_text(out, name, rfi_html_fit(name, length, width - 1));
-    rf_buf_puts(out, "…");
 }
 
 /* ------------------------------------------------------------------ numbers */
@@ -233,7 +220,7 @@ void rfi_html_score(rf_buf *out, double score, const char *problem)
         return;
     }
     rf_buf_puts(out, "<span class=\"nan why\" title=\"");
-    rfi_html_cut(out, problem, strlen(problem), TITLE_BYTES_MAX);
+    rfi_html_cut(out, problem, strlen(problem), RFI_TITLE_BYTES_MAX);
     rf_buf_puts(out, "\">—</span>");
 }
 
