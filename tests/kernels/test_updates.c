@@ -1,0 +1,258 @@
+/* test_updates.c - gradients of weights and Adam, against plain loops in double precision. */
+#include "rig.h"
+
+#include <math.h>
+
+#include "kernels/math/adam.h"
+
+/* ------------------------------------------------------------------ the matrix */
+
+typedef struct update_case {
+    int32_t rows, cols, dense_rows[2], coded_rows, pack, gather_rows[2], n_ids[2], stride;
+    bool adam, grad;
+} update_case;
+
+static const int32_t span_widths[] = {0, 10, 9, 0, 16, 42};
+enum { CODED_WIDTH = 1 + 10 + 9 + 1 + 16 + 42 };
+
+static void gradient_oracle(double *g, const rf_update *op, const rf_coded *coded)
+{
+    int32_t cols = op->cols;
+    for (int32_t d = 0; d < op->n_dense; d++)
+        for (int32_t r = 0; r < op->dense[d].a.rows; r++)
+            for (int32_t k = 0; k < op->rows; k++)
+                for (int32_t n = 0; n < cols; n++)
+                    g[k * cols + n] += (double)op->dense[d].a.data[r * op->dense[d].a.ld + k] *
+                                       (double)op->dense[d].b.data[r * op->dense[d].b.ld + n];
+    for (int32_t r = 0; op->coded.b.data && r < op->coded.b.rows; r++)
+        for (int32_t s = 0; s < op->coded.pack; s++) {
+            double x[CODED_WIDTH];
+            rig_encode(x, op->coded.layout, coded, (int64_t)r * op->coded.pack + s);
+            for (int32_t k = 0; k < CODED_WIDTH; k++)
+                for (int32_t n = 0; n < cols; n++)
+                    g[(s * CODED_WIDTH + k) * cols + n] +=
+                        x[k] * (double)op->coded.b.data[r * op->coded.b.ld + n];
+        }
+    for (int32_t i = 0; i < op->n_gather; i++)
+        for (int32_t r = 0; r < op->gather[i].b.rows; r++)
+            for (int32_t s = 0; s < op->gather[i].n_ids; s++) {
+                int32_t k = s * op->gather[i].stride + op->gather[i].ids[r * op->gather[i].n_ids + s];
+                for (int32_t n = 0; n < cols; n++)
+                    g[k * cols + n] += (double)op->gather[i].b.data[r * op->gather[i].b.ld + n];
+            }
+}
+
+static rf_adam some_adam(void)
+{
+    rf_adam adam = {.power1 = 1.0,
+                    .power2 = 1.0,
+                    .lr = 1e-2f,
+                    .beta1 = 0.5f,
+                    .beta2 = 0.9f,
+                    .eps = 1e-8f,
+                    .decay = 1e-3f};
+    rf_adam_scalars(&adam.power1, &adam.power2, adam.lr, adam.beta1, adam.beta2, &adam.rate, &adam.root);
+    return adam;
+}
+
+/* Algorithm 1 of the paper in double precision, for step 1. */
+static void adam_oracle(double *w, double *m, double *v, const double *g, int64_t n, const rf_adam *a)
+{
+    double b1 = (double)a->beta1, b2 = (double)a->beta2;
+    for (int64_t i = 0; i < n; i++) {
+        double grad = g[i] + (double)a->decay * w[i];
+        m[i] = b1 * m[i] + (1.0 - b1) * grad;
+        v[i] = b2 * v[i] + (1.0 - b2) * grad * grad;
+        w[i] -= (double)a->lr * (m[i] / (1.0 - b1)) / (sqrt(v[i] / (1.0 - b2)) + (double)a->eps);
+    }
+}
+
+static double *doubles_of(const float *values, int64_t n)
+{
+    double *out = malloc((size_t)n * sizeof *out);
+    assert_non_null(out);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (double)values[i];
+    return out;
+}
+
+static float *positive_vector(rig_state *rig, int64_t n)
+{
+    float *v = rig_vector(rig, n);
+    for (int64_t i = 0; i < n; i++)
+        v[i] = fabsf(v[i]) + 0.1f;
+    return v;
+}
+
+static void fill_sources(rig_state *rig, const update_case *c, rf_update *op)
+{
+    for (int32_t d = 0; d < 2; d++)
+        if (c->dense_rows[d] > 0) {
+            op->dense[d].a = rig_mat(rig, c->dense_rows[d], c->rows, c->rows + 3);
+            op->dense[d].b = rig_mat(rig, c->dense_rows[d], c->cols, c->cols + 1);
+            op->n_dense++;
+        }
+    for (int32_t i = 0; i < 2; i++)
+        if (c->gather_rows[i] > 0) {
+            op->gather[i].b = rig_mat(rig, c->gather_rows[i], c->cols, c->cols + 2);
+            op->gather[i].ids = rig_ids(rig, (int64_t)c->gather_rows[i] * c->n_ids[i], c->stride);
+            op->gather[i].n_ids = c->n_ids[i];
+            op->gather[i].stride = c->stride;
+            op->n_gather++;
+        }
+}
+
+static void check_update(const update_case *c)
+{
+    rig_state rig;
+    rig_layout layout;
+    rf_coded coded = {0};
+    rig_begin(&rig, 21);
+    int64_t n = (int64_t)c->rows * c->cols;
+    const rf_adam adam = some_adam();
+    rf_update op = {.rows = c->rows, .cols = c->cols, .adam = c->adam ? &adam : NULL};
+    op.w = rig_vector(&rig, n);
+    op.m = rig_vector(&rig, n);
+    op.v = positive_vector(&rig, n);
+    op.grad = c->grad ? rig_vector(&rig, n) : NULL;
+    fill_sources(&rig, c, &op);
+    if (c->coded_rows > 0) {
+        rig_layout_make(&layout, span_widths, 6, 0);
+        coded = rig_coded(&rig, &layout.layout, (int64_t)c->coded_rows * c->pack);
+        op.coded.b = rig_mat(&rig, c->coded_rows, c->cols, c->cols + 5);
+        op.coded.layout = &layout.layout;
+        op.coded.scalars = coded.scalars;
+        op.coded.codes = coded.codes;
+        op.coded.pack = c->pack;
+    }
+    double *g = calloc((size_t)n, sizeof *g), *w = doubles_of(op.w, n), *m = doubles_of(op.m, n),
+           *v = doubles_of(op.v, n);
+    gradient_oracle(g, &op, &coded);
+    if (c->adam)
+        adam_oracle(w, m, v, g, n, &adam);
+    rig_run(&rig, RIG_OP(update, &op));
+    if (op.grad)
+        rig_near_vector("grad", op.grad, g, n, 5e-5, 1e-6);
+    rig_near_vector("m", op.m, m, n, 5e-5, 1e-6);
+    rig_near_vector("v", op.v, v, n, 5e-5, 1e-5);
+    rig_near_vector("w", op.w, w, n, 5e-6, 1e-6);
+    free(g), free(w), free(m), free(v);
+    rig_end(&rig);
+}
+
+static void update_agrees_with_plain_loops(void **state)
+{
+    (void)state;
+    static const update_case cases[] = {
+        {.rows = 1, .cols = 1, .dense_rows = {1}, .adam = true, .grad = true},
+        {.rows = 33, .cols = 157, .dense_rows = {50, 7}, .adam = true, .grad = true},
+        {.rows = 257, .cols = 31, .dense_rows = {257}, .grad = true},
+        {.rows = 3 * CODED_WIDTH, .cols = 64, .coded_rows = 50, .pack = 3, .adam = true, .grad = true},
+        {.rows = CODED_WIDTH, .cols = 33, .dense_rows = {31}, .coded_rows = 33, .pack = 1, .adam = true},
+        {.rows = 70,
+         .cols = 20,
+         .gather_rows = {50, 31},
+         .n_ids = {10, 10},
+         .stride = 7,
+         .adam = true,
+         .grad = true},
+        {.rows = 104,
+         .cols = 256,
+         .gather_rows = {157},
+         .n_ids = {1},
+         .stride = 104,
+         .adam = true,
+         .grad = true},
+        {.rows = 7, .cols = 1000, .dense_rows = {33}, .adam = true, .grad = true},
+        {.rows = 40, .cols = 17, .adam = true, .grad = true},
+        {.rows = 2, .cols = 11000, .dense_rows = {7}, .grad = true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_update(&cases[i]);
+}
+
+/* ------------------------------------------------------------------ the vector */
+
+static void check_vector(int32_t rows, int32_t n, bool coef, bool given, bool clamp)
+{
+    rig_state rig;
+    rig_begin(&rig, 22);
+    const rf_adam adam = some_adam();
+    rf_update_vector op = {.n = n, .adam = &adam, .lo = clamp ? -0.2f : 0.0f, .hi = clamp ? 0.3f : 0.0f};
+    op.w = rig_vector(&rig, n);
+    op.m = rig_vector(&rig, n);
+    op.v = positive_vector(&rig, n);
+    op.grad = rig_vector(&rig, n);
+    op.coef = coef ? rig_vector(&rig, rows) : NULL;
+    op.given = given ? rig_vector(&rig, n) : NULL;
+    if (rows > 0)
+        op.b = rig_mat(&rig, rows, n, n + 3);
+    double *g = calloc((size_t)n, sizeof *g), *w = doubles_of(op.w, n), *m = doubles_of(op.m, n),
+           *v = doubles_of(op.v, n);
+    for (int32_t c = 0; c < n; c++) {
+        g[c] = given ? (double)op.given[c] : 0.0;
+        for (int32_t r = 0; r < rows; r++)
+            g[c] += (coef ? (double)op.coef[r] : 1.0) * (double)op.b.data[r * op.b.ld + c];
+    }
+    adam_oracle(w, m, v, g, n, &adam);
+    for (int32_t c = 0; clamp && c < n; c++)
+        w[c] = fmin(fmax(w[c], (double)op.lo), (double)op.hi);
+    rig_run(&rig, RIG_OP(update_vector, &op));
+    rig_near_vector("grad", op.grad, g, n, 3e-5, 1e-6);
+    rig_near_vector("m", op.m, m, n, 3e-5, 1e-6);
+    rig_near_vector("w", op.w, w, n, 5e-6, 1e-6);
+    free(g), free(w), free(m), free(v);
+    rig_end(&rig);
+}
+
+static void update_vector_agrees_with_plain_loops(void **state)
+{
+    (void)state;
+    check_vector(500, 256, false, false, false);
+    check_vector(50, 157, true, true, false);
+    check_vector(0, 7, false, true, true);
+    check_vector(1, 1, true, false, true);
+    check_vector(33, 1000, true, false, false);
+}
+
+/* ------------------------------------------------------------------ over many steps */
+
+static void adam_follows_its_paper_for_many_steps(void **state)
+{
+    (void)state;
+    rf_adam adam = {
+        .power1 = 1.0, .power2 = 1.0, .lr = 2e-4f, .beta1 = 0.5f, .beta2 = 0.9f, .eps = 1e-8f, .decay = 0.0f};
+    rf_device *device = rig_device();
+    float w = 0.5f, m = 0.0f, v = 0.0f;
+    double wd = 0.5, md = 0.0, vd = 0.0;
+    for (int t = 1; t <= 2000; t++) {
+        float g = 0.1f * sinf(0.01f * (float)t) + w;
+        device->ops->adam_tick(device, &adam);
+        const rf_update_vector op = {.w = &w, .m = &m, .v = &v, .n = 1, .given = &g, .adam = &adam};
+        device->ops->update_vector(device, &op);
+        double gd = 0.1 * (double)sinf(0.01f * (float)t) + wd;
+        md = 0.5 * md + 0.5 * gd;
+        vd = (double)0.9f * vd + (1.0 - (double)0.9f) * gd * gd;
+        wd -= (double)2e-4f * (md / (1.0 - pow(0.5, t))) / (sqrt(vd / (1.0 - pow((double)0.9f, t))) + 1e-8);
+    }
+    assert_near((double)w, wd, 1e-4);
+}
+
+static void step_tick_adds_one(void **state)
+{
+    (void)state;
+    uint32_t step = 41;
+    rig_device()->ops->step_tick(rig_device(), &step);
+    assert_int_equal(step, 42);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(update_agrees_with_plain_loops),
+        cmocka_unit_test(update_vector_agrees_with_plain_loops),
+        cmocka_unit_test(adam_follows_its_paper_for_many_steps),
+        cmocka_unit_test(step_tick_adds_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
