@@ -195,13 +195,13 @@ static const node *parse_brackets(parser *p)
     p->at += s.negated;
     for (bool first = true; more(p) && (first || *p->at != ']'); first = false) {
         const uint32_t low = parse_member(p, &s);
-        const bool is_range = low != UINT32_MAX && p->end - p->at >= 2 && p->at[0] == '-' && p->at[1] != ']';
+        const bool is_range = p->end - p->at >= 2 && p->at[0] == '-' && p->at[1] != ']';
         uint32_t high = low;
         if (is_range) {
             p->at++;
             high = parse_member(p, &s);
         }
-        if (is_range && (high == UINT32_MAX || high < low))
+        if (is_range && (low == UINT32_MAX || high == UINT32_MAX || high < low))
             p->problem = "the regex has a range in brackets that is not one";
         else if (low != UINT32_MAX)
             set_add(p, &s, low, high);
