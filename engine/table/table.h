@@ -78,10 +78,11 @@ typedef struct rf_column {
 } rf_column;
 
 typedef struct rf_table {
-    rf_arena arena; /* owns everything below */
+    rf_arena arena; /* owns the schema and whatever the maker of the table puts there */
     rf_schema schema;
     rf_column *columns; /* (schema.n_fields) */
     int64_t n_rows;
+    void **owned; /* the arrays of the columns, which die with the table; of table.c */
 } rf_table;
 
 bool rf_kind_is_coded(rf_kind kind);

@@ -1,0 +1,271 @@
+#include "engine/table/cell_dict.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/clock.h"
+#include "engine/table/cell_number.h"
+
+enum {
+    FIRST_SLOTS = 32,
+    FRONT_MAX = 1024,
+    FRONT_PER_SLOT = 2, /* room in front, so that few texts share a place */
+    SHORT_TEXT = RFI_DICT_SHORT,
+    TEXTS_MAX = INT32_MAX - 1,
+};
+
+/* A slot's code is stored with its top bit turned, so that zeroed memory means free. */
+#define STORED(code) ((int32_t)((uint32_t)(code) ^ 0x80000000u))
+
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+int32_t rfi_tokens_find(const rfi_tokens *tokens, const char *text, size_t length)
+{
+    while (length && is_blank(*text)) {
+        text++;
+        length--;
+    }
+    while (length && is_blank(text[length - 1]))
+        length--;
+    for (int32_t j = 0; j < tokens->n; j++)
+        if (tokens->lengths[j] == length && memcmp(tokens->texts[j], text, length) == 0)
+            return j;
+    return -1;
+}
+
+/* ---- hashing ------------------------------------------------------------------------------- */
+
+static uint64_t run_key(void)
+{
+    static _Atomic uint64_t key;
+    uint64_t now = atomic_load_explicit(&key, memory_order_relaxed);
+    if (now)
+        return now;
+    const uint64_t drawn = ((uint64_t)rf_clock_wall_us() ^ (uint64_t)(uintptr_t)&key << 20) | 1;
+    return atomic_compare_exchange_strong(&key, &now, drawn) ? drawn : now;
+}
+
+static uint64_t hash_long(uint64_t key, const char *text, size_t length)
+{
+    uint64_t hash = key ^ length;
+    size_t at = 0;
+    for (; at + SHORT_TEXT < length; at += SHORT_TEXT)
+        hash = rfi_dict_fold(hash ^ rfi_dict_load(text + at),
+                             0xA0761D6478BD642Fu ^ rfi_dict_load(text + at + 8));
+    const char *tail = text + length - SHORT_TEXT;
+    return rfi_dict_fold(hash ^ rfi_dict_load(tail), 0xE7037ED1A0B428DBu ^ rfi_dict_load(tail + 8));
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+void rfi_dict_init(rfi_dict *dict, const rfi_tokens *tokens)
+{
+    *dict = (rfi_dict){.tokens = tokens};
+}
+
+void rfi_dict_free(rfi_dict *dict)
+{
+    rf_free(dict->offsets);
+    rf_free(dict->bytes);
+    rf_free(dict->quoted_tokens);
+    rf_free(dict->slots);
+    rf_free(dict->front);
+    rfi_dict_init(dict, dict->tokens);
+}
+
+void rfi_dict_clear(rfi_dict *dict)
+{
+    dict->n = 0;
+    dict->has_tokens = false;
+    if (dict->slots) {
+        memset(dict->slots, 0, ((size_t)dict->slot_mask + 1) * sizeof *dict->slots);
+        memset(dict->front, 0, ((size_t)dict->front_mask + 1) * sizeof *dict->front);
+    }
+    rf_free(dict->quoted_tokens);
+    dict->quoted_tokens = NULL;
+}
+
+rf_code rfi_dict_check(const rfi_dict *dict, const char *column, rf_error *err)
+{
+    if (dict->full)
+        return rf_fail(err, RF_INPUT, "the column %s has more than %d distinct texts", column, TEXTS_MAX);
+    if (dict->failed)
+        return rf_fail(err, RF_NO_MEMORY, "not enough memory for the texts of the column %s", column);
+    return RF_OK;
+}
+
+static void put_slot(rfi_dict_slot *slots, uint32_t mask, uint32_t tag, int32_t code)
+{
+    uint32_t at = tag & mask;
+    while (slots[at].stored)
+        at = (at + 1) & mask;
+    slots[at] = (rfi_dict_slot){.tag = tag, .stored = STORED(code)};
+}
+
+/* Twice the slots, and a front to match; what was in front comes back by itself. */
+static bool grow(rfi_dict *dict)
+{
+    const size_t n_old = dict->slots ? (size_t)dict->slot_mask + 1 : 0;
+    const size_t n_slots = n_old ? n_old * 2 : FIRST_SLOTS;
+    const size_t n_front = n_slots < FRONT_MAX / FRONT_PER_SLOT ? n_slots * FRONT_PER_SLOT : FRONT_MAX;
+    rfi_dict_slot *slots = NULL;
+    rfi_dict_front *front = NULL;
+    if (RF_NEW_ARRAY(&slots, n_slots, "a dictionary", NULL) != RF_OK ||
+        RF_NEW_ARRAY(&front, n_front, "a dictionary", NULL) != RF_OK) {
+        rf_free(slots);
+        return false;
+    }
+    for (size_t i = 0; i < n_old; i++)
+        if (dict->slots[i].stored)
+            put_slot(slots, (uint32_t)(n_slots - 1), dict->slots[i].tag, STORED(dict->slots[i].stored));
+    rf_free(dict->slots);
+    rf_free(dict->front);
+    dict->slots = slots;
+    dict->front = front;
+    dict->slot_mask = (uint32_t)(n_slots - 1);
+    dict->front_mask = (uint32_t)(n_front - 1);
+    return true;
+}
+
+/* ---- texts --------------------------------------------------------------------------------- */
+
+/* Keeps the text under the next code; gives RFI_CODE_EMPTY, and is failed for good, without memory. */
+static int32_t keep(rfi_dict *dict, const char *text, size_t length)
+{
+    const size_t used = dict->n ? (size_t)dict->offsets[dict->n] : 0;
+    void *offsets = dict->offsets, *bytes = dict->bytes;
+    dict->full |= dict->n >= TEXTS_MAX;
+    dict->failed |= dict->full;
+    if (!dict->failed)
+        dict->failed = rf_grow_array(&offsets, &dict->offsets_capacity, (size_t)dict->n + 2,
+                                     sizeof *dict->offsets, "", NULL) != RF_OK;
+    dict->offsets = offsets;
+    if (!dict->failed)
+        dict->failed = rf_grow_array(&bytes, &dict->bytes_capacity, used + length, 1, "", NULL) != RF_OK;
+    dict->bytes = bytes;
+    if (dict->failed)
+        return RFI_CODE_EMPTY;
+    if (length)
+        memcpy(dict->bytes + used, text, length);
+    dict->offsets[dict->n] = (int64_t)used;
+    dict->offsets[dict->n + 1] = (int64_t)(used + length);
+    return dict->n++;
+}
+
+static bool has_text(const rfi_dict *dict, int32_t code, const char *text, size_t length)
+{
+    const size_t begin = (size_t)dict->offsets[code], end = (size_t)dict->offsets[code + 1];
+    return end - begin == length && memcmp(dict->bytes + begin, text, length) == 0;
+}
+
+/* The code in the slots, or RFI_CODE_EMPTY. */
+static int32_t find_slot(const rfi_dict *dict, uint32_t tag, const char *text, size_t length)
+{
+    for (uint32_t at = tag & dict->slot_mask; dict->slots[at].stored; at = (at + 1) & dict->slot_mask)
+        if (dict->slots[at].tag == tag && has_text(dict, STORED(dict->slots[at].stored), text, length))
+            return STORED(dict->slots[at].stored);
+    return RFI_CODE_EMPTY;
+}
+
+/* A token that stood in quotes: kept like a text, but outside the slots. */
+static int32_t quoted_token(rfi_dict *dict, int32_t token, const char *text, size_t length)
+{
+    if (!dict->quoted_tokens &&
+        RF_NEW_ARRAY(&dict->quoted_tokens, dict->tokens->n, "a dictionary", NULL) != RF_OK) {
+        dict->failed = true;
+        return RFI_CODE_EMPTY;
+    }
+    if (!dict->quoted_tokens[token])
+        dict->quoted_tokens[token] = keep(dict, text, length) + 1;
+    return dict->quoted_tokens[token] - 1;
+}
+
+/* A text that the front did not know. */
+static int32_t find_or_keep(rfi_dict *dict, uint64_t hash, const char *text, size_t length, bool quoted)
+{
+    const uint32_t tag = (uint32_t)(hash >> 32);
+    int32_t code = find_slot(dict, tag, text, length);
+    if (code >= 0)
+        return code;
+    const int32_t token = rfi_tokens_find(dict->tokens, text, length);
+    if (token >= 0 && quoted)
+        return quoted_token(dict, token, text, length);
+    if (token >= 0) {
+        dict->has_tokens = true;
+        return RFI_CODE_TOKEN(token);
+    }
+    if ((uint64_t)dict->n * 2 >= dict->slot_mask && !grow(dict))
+        dict->failed = true;
+    code = keep(dict, text, length);
+    if (code >= 0)
+        put_slot(dict->slots, dict->slot_mask, tag, code);
+    return code;
+}
+
+static bool ready(rfi_dict *dict)
+{
+    if (!dict->slots && !dict->failed) {
+        dict->key = run_key();
+        dict->failed = !grow(dict);
+    }
+    return !dict->failed;
+}
+
+int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
+{
+    if (!ready(dict))
+        return RFI_CODE_EMPTY;
+    if (length > SHORT_TEXT)
+        return find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
+    rfi_dict_front entry = {.length = (uint32_t)length};
+    rfi_dict_words(text, length, limit, &entry.first, &entry.last);
+    const uint64_t hash = rfi_dict_hash(dict->key, entry.first, entry.last, length);
+    entry.code = find_or_keep(dict, hash, text, length, quoted);
+    const bool quoted_as_token = quoted && rfi_tokens_find(dict->tokens, text, length) >= 0;
+    if (!quoted_as_token && !dict->failed)
+        dict->front[hash & dict->front_mask] = entry;
+    return entry.code;
+}
+
+/* ---- whole dictionaries -------------------------------------------------------------------- */
+
+void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t *map)
+{
+    const char *limit = from->n ? from->bytes + from->offsets[from->n] : NULL;
+    for (int32_t code = 0; code < from->n; code++) {
+        const char *text = from->bytes + from->offsets[code];
+        const size_t length = (size_t)(from->offsets[code + 1] - from->offsets[code]);
+        map[code] = rfi_dict_code_quoted(dict, text, length, limit);
+    }
+    dict->has_tokens |= from->has_tokens;
+    dict->failed |= from->failed;
+    dict->full |= from->full;
+}
+
+rf_code rfi_dict_finish(rfi_dict *dict, rf_dict *out, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    *out = (rf_dict){0};
+    if (!dict->offsets)
+        RF_TRY(RF_NEW_ARRAY(&dict->offsets, 1, "a dictionary", err));
+    const size_t n_bytes = dict->n ? (size_t)dict->offsets[dict->n] : 0;
+    int64_t *offsets = rf_realloc(dict->offsets, ((size_t)dict->n + 1) * sizeof *offsets);
+    if (!offsets)
+        RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for a dictionary"));
+    dict->offsets = offsets;
+    char *bytes = rf_realloc(dict->bytes, n_bytes);
+    if (!bytes)
+        RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for a dictionary"));
+    *out = (rf_dict){.n = dict->n, .offsets = offsets, .bytes = bytes};
+    dict->offsets = NULL;
+    dict->bytes = NULL;
+    rfi_dict_free(dict);
+out:
+    return rc;
+}

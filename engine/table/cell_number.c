@@ -1,0 +1,131 @@
+#include "engine/table/cell_number.h"
+
+#include <math.h>
+
+#include "core/text.h"
+
+enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15 };
+
+static const double largest_whole = 9007199254740992.0; /* 2^53 */
+
+void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from)
+{
+    if (from->decimals > into->decimals)
+        into->decimals = from->decimals;
+    if (from->max_written > into->max_written)
+        into->max_written = from->max_written;
+    if (from->min_written < into->min_written)
+        into->min_written = from->min_written;
+    into->minus |= from->minus;
+    into->exponent |= from->exponent;
+    into->wide |= from->wide;
+}
+
+/* The parts of a number's text, found in one pass. */
+typedef struct number_parts {
+    bool plus, minus;
+    const char *whole;
+    size_t n_whole, n_fraction;
+    bool point, exponent;
+    const char *mantissa_end;
+    int32_t significant; /* digits from the first that is not 0 */
+} number_parts;
+
+static const char *skip_digits(const char *at, const char *end, int32_t *significant)
+{
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        if (*significant || *at != '0')
+            (*significant)++;
+    return at;
+}
+
+static bool split(number_parts *parts, const char *at, const char *end, char point)
+{
+    *parts = (number_parts){0};
+    if (at < end && (*at == '-' || *at == '+')) {
+        parts->minus = *at == '-';
+        parts->plus = *at == '+';
+        at++;
+    }
+    parts->whole = at;
+    at = skip_digits(at, end, &parts->significant);
+    parts->n_whole = (size_t)(at - parts->whole);
+    if (at < end && *at == point) {
+        parts->point = true;
+        const char *fraction = ++at;
+        at = skip_digits(at, end, &parts->significant);
+        parts->n_fraction = (size_t)(at - fraction);
+    }
+    parts->mantissa_end = at;
+    if (!parts->n_whole && !parts->n_fraction)
+        return false;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        parts->exponent = true;
+        at++;
+        if (at < end && (*at == '-' || *at == '+'))
+            at++;
+        int32_t unused = 0;
+        const char *digits = at;
+        at = skip_digits(at, end, &unused);
+        if (at == digits)
+            return false;
+    }
+    return at == end;
+}
+
+static bool is_infinity(const char *text, size_t length)
+{
+    if (length && (*text == '-' || *text == '+')) {
+        text++;
+        length--;
+    }
+    return rf_text_equal_nocase(text, length, "inf") || rf_text_equal_nocase(text, length, "infinity");
+}
+
+/* With '.' as the point and without a plus sign, as rf_parse_f64 wants it. */
+static bool parse_with_point(const char *text, size_t length, char point, double *value)
+{
+    char plain[LONGEST_NUMBER];
+    if (length > sizeof plain)
+        return false;
+    if (point == '.')
+        return rf_parse_f64(text, length, value);
+    memcpy(plain, text, length);
+    char *comma = memchr(plain, point, length);
+    if (comma)
+        *comma = '.';
+    return rf_parse_f64(plain, length, value);
+}
+
+static void note_writing(rfi_number_facts *facts, const number_parts *parts)
+{
+    facts->minus |= parts->minus;
+    facts->exponent |= parts->exponent;
+    facts->wide |= parts->significant > WIDE_DIGITS;
+    const int32_t written = parts->n_fraction > INT32_MAX ? INT32_MAX : (int32_t)parts->n_fraction;
+    rfi_number_note_decimals(facts, parts->mantissa_end, written);
+}
+
+rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char point, double *value,
+                                       rfi_number_facts *facts)
+{
+    while (length && (*text == ' ' || *text == '\t')) {
+        text++;
+        length--;
+    }
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+        length--;
+    number_parts parts;
+    if (!split(&parts, text, text + length, point))
+        return is_infinity(text, length) ? RFI_NUMBER_INFINITE : RFI_NUMBER_NONE;
+    if (length > LONGEST_NUMBER)
+        return RFI_NUMBER_NONE;
+    if (!parse_with_point(text + parts.plus, length - parts.plus, point, value) || !isfinite(*value))
+        return RFI_NUMBER_INFINITE;
+    note_writing(facts, &parts);
+    if (!parts.point && !parts.exponent && fabs(*value) > largest_whole)
+        return RFI_NUMBER_HUGE;
+    if (parts.plus || (parts.n_whole > 1 && parts.whole[0] == '0'))
+        return RFI_NUMBER_CODE;
+    return RFI_NUMBER;
+}

@@ -1,0 +1,136 @@
+/* cell_number.h - is a cell a number, which one, and how was it written?
+ *
+ * Written like a number but not one that a double gives back are codes: "007", "+5", whole numbers
+ * beyond 2^53. Columns that hold them stay texts, so that no digit is lost.
+ *
+ * Whole numbers and short decimals, nearly all that tables hold, are read eight digits at a time here;
+ * the rest goes to rf_parse_f64. Both round to nearest, so the road taken does not show. Any thread.
+ */
+#ifndef RF_ENGINE_TABLE_CELL_NUMBER_H
+#define RF_ENGINE_TABLE_CELL_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef enum rfi_number_class {
+    RFI_NUMBER,          /* *value is set                                             */
+    RFI_NUMBER_CODE,     /* the same, but the text would not come back                */
+    RFI_NUMBER_HUGE,     /* a whole number beyond 2^53: *value is only near           */
+    RFI_NUMBER_INFINITE, /* inf, or too large for a double                            */
+    RFI_NUMBER_NONE
+} rfi_number_class;
+
+/* How the numbers of a column were written. */
+typedef struct rfi_number_facts {
+    int32_t decimals;    /* most digits after the point, final zeros not counted        */
+    int32_t max_written; /* most digits after the point as written                      */
+    int32_t min_written; /* fewest; INT32_MAX before the first number                   */
+    bool minus;          /* one had a sign                                              */
+    bool exponent;       /* one had an exponent                                         */
+    bool wide;           /* one had more than 15 significant digits                     */
+} rfi_number_facts;
+
+#define RFI_NUMBER_FACTS_NONE ((rfi_number_facts){.min_written = INT32_MAX})
+
+void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from);
+
+/* Blanks around the number are allowed. `facts` change only when it is a number or a code. */
+rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char point, double *value,
+                                       rfi_number_facts *facts);
+
+/* ---- eight digits at a time ---------------------------------------------------------------- */
+
+#define RFI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
+
+/* n (0..8) bytes of text, the first in the lowest byte, garbage above; never reads at `limit` or after. */
+static inline uint64_t rfi_load_text(const char *text, size_t n, const char *limit)
+{
+    uint64_t word = 0;
+    if (limit - text >= 8)
+        memcpy(&word, text, 8);
+    else
+        memcpy(&word, text, n);
+    return word;
+}
+
+/* The high bit of each byte that is no digit. */
+static inline uint64_t rfi_non_digits(uint64_t word)
+{
+    const uint64_t x = word ^ RFI_EIGHT('0');
+    return (((x & RFI_EIGHT(0x7F)) + RFI_EIGHT(0x76)) | x) & RFI_EIGHT(0x80);
+}
+
+/* The lowest n (1..8) bytes moved up, zeros as digits before them. */
+static inline uint64_t rfi_pad_digits(uint64_t word, size_t n)
+{
+    const unsigned shift = (unsigned)(8 - n) * 8;
+    return word << shift | (RFI_EIGHT('0') >> 8) >> (56 - shift);
+}
+
+/* Eight digits to their number, by pairs, fours and eights. */
+static inline uint64_t rfi_digits_value(uint64_t word)
+{
+    word = (word & RFI_EIGHT(0x0F)) * 2561 >> 8;
+    word = (word & 0x00FF00FF00FF00FFu) * 6553601 >> 16;
+    return (word & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
+}
+
+static const double rfi_powers_of_ten[9] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+static const uint64_t rfi_whole_powers_of_ten[9] = {1,      10,      100,      1000,     10000,
+                                                    100000, 1000000, 10000000, 100000000};
+
+static inline void rfi_number_note_decimals(rfi_number_facts *facts, const char *end, int32_t written)
+{
+    int32_t significant = written;
+    while (significant && end[-1] == '0') {
+        significant--;
+        end--;
+    }
+    if (significant > facts->decimals)
+        facts->decimals = significant;
+    if (written > facts->max_written)
+        facts->max_written = written;
+    if (written < facts->min_written)
+        facts->min_written = written;
+}
+
+/* text[0, length) as a number; `limit` is the end of what may be read. */
+static inline rfi_number_class rfi_number_parse(const char *text, size_t length, const char *limit,
+                                                char point, double *value, rfi_number_facts *facts)
+{
+    const bool minus = length > 1 && text[0] == '-';
+    const char *digits = text + minus;
+    const size_t n = length - minus;
+    const uint64_t word = rfi_load_text(digits, n < 8 ? n : 8, limit);
+    if (n >= 1 && n <= 8 && rfi_non_digits(rfi_pad_digits(word, n)) == 0 && (n == 1 || digits[0] != '0')) {
+        const double whole = (double)rfi_digits_value(rfi_pad_digits(word, n));
+        *value = minus ? -whole : whole;
+        facts->minus |= minus;
+        facts->min_written = 0;
+        return RFI_NUMBER;
+    }
+    if (n >= 3 && n <= 17) {
+        const uint64_t others = rfi_non_digits(word);
+        const size_t before = others ? (size_t)__builtin_ctzll(others) / 8 : 8;
+        const size_t after = n - before - 1; /* wraps when before is beyond the text: then not 1..8 */
+        if (before >= 1 && before < n && after >= 1 && after <= 8 && digits[before] == point &&
+            (before == 1 || digits[0] != '0')) {
+            const uint64_t fraction = rfi_pad_digits(rfi_load_text(digits + before + 1, after, limit), after);
+            const uint64_t all =
+                rfi_digits_value(rfi_pad_digits(word, before)) * rfi_whole_powers_of_ten[after] +
+                rfi_digits_value(fraction);
+            if (rfi_non_digits(fraction) == 0 && all < 1000000000000000u) {
+                const double number = (double)all / rfi_powers_of_ten[after]; /* both exact: rounded once */
+                *value = minus ? -number : number;
+                facts->minus |= minus;
+                rfi_number_note_decimals(facts, text + length, (int32_t)after);
+                return RFI_NUMBER;
+            }
+        }
+    }
+    return rfi_number_parse_slow(text, length, point, value, facts);
+}
+
+#endif

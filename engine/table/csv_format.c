@@ -1,0 +1,410 @@
+#include "engine/table/csv_format.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+#include "engine/table/csv_digits.h"
+#include "engine/table/datetime.h"
+
+enum {
+    COPY_BYTES = 32, /* short texts are copied so many bytes at once; behind every buffer there is room */
+    DATETIME_BYTES =
+        512, /* a formatted datetime, quoted                                                    */
+    BLOCK_CELLS =
+        1 << 15, /* formatted by one task: a few hundred kilobytes                                  */
+};
+
+struct rfi_formatter {
+    rf_arena arena;
+    rf_schema schema; /* without ignored columns          */
+    int32_t *from;    /* (n_fields) column of the schema given at open */
+    int32_t n_given;  /* columns of that schema           */
+    char delimiter, point;
+    const char *line_end;
+};
+
+/* How one column is written, with its delimiter or line end behind each cell. */
+typedef struct cell_format {
+    const rf_field *field;
+    const double *values;
+    const int32_t *codes;
+    int64_t *offsets; /* texts: (dict.n + 1) into bytes; quoted and ended */
+    char *bytes;
+    char *missing; /* quoted and ended */
+    size_t n_missing;
+    char end[2];
+    size_t n_end;
+    int decimals, least;
+    bool quoted;
+    size_t room; /* the longest cell, and COPY_BYTES */
+} cell_format;
+
+/* ---- quoting ------------------------------------------------------------------------------- */
+
+static bool is_missing_text(const char *text, size_t length, const rf_field *field)
+{
+    while (length && (*text == ' ' || *text == '\t')) {
+        text++;
+        length--;
+    }
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+        length--;
+    if (field->missing_text && strlen(field->missing_text) == length &&
+        memcmp(field->missing_text, text, length) == 0)
+        return true;
+    for (int32_t j = 0; j < rf_missing_default_n; j++)
+        if (strlen(rf_missing_default[j]) == length && memcmp(rf_missing_default[j], text, length) == 0)
+            return true;
+    return false;
+}
+
+static bool has_special(const char *text, size_t length, char delimiter)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == delimiter || text[i] == '"' || text[i] == '\n' || text[i] == '\r')
+            return true;
+    return false;
+}
+
+/* out has room for 2 * length + 2 bytes. */
+static size_t put_text(char *out, const char *text, size_t length, bool quoted)
+{
+    size_t n = 0;
+    if (!quoted) {
+        if (length)
+            memcpy(out, text, length);
+        return length;
+    }
+    out[n++] = '"';
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            out[n++] = '"';
+        out[n++] = text[i];
+    }
+    out[n++] = '"';
+    return n;
+}
+
+/* ---- preparing a column -------------------------------------------------------------------- */
+
+/* All texts of the dictionary as they will stand in the file. */
+static rf_code prepare_texts(cell_format *cell, const rf_dict *dict, char delimiter, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const char *label = cell->field->label;
+    size_t needed = COPY_BYTES, longest = cell->n_missing, n = 0;
+    RF_TRY(RF_NEW_ARRAY(&cell->offsets, (size_t)dict->n + 1, label, err));
+    for (int32_t code = 0; code < dict->n; code++) {
+        const size_t length = (size_t)(dict->offsets[code + 1] - dict->offsets[code]);
+        needed += 2 * length + 2 + cell->n_end;
+    }
+    cell->bytes = rf_malloc(needed);
+    if (!cell->bytes)
+        RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for the texts of the column %.60s", label));
+    for (int32_t code = 0; code < dict->n; code++) {
+        size_t length;
+        const char *text = rf_dict_text(dict, code, &length);
+        const bool quoted = cell->quoted || has_special(text, length, delimiter) ||
+                            is_missing_text(text, length, cell->field);
+        cell->offsets[code] = (int64_t)n;
+        const size_t begin = n;
+        n += put_text(cell->bytes + n, text, length, quoted);
+        memcpy(cell->bytes + n, cell->end, cell->n_end);
+        n += cell->n_end;
+        longest = n - begin > longest ? n - begin : longest;
+    }
+    cell->offsets[dict->n] = (int64_t)n;
+    memset(cell->bytes + n, 0, COPY_BYTES);
+    cell->room = longest + COPY_BYTES;
+out:
+    return rc;
+}
+
+static void prepare_numbers(cell_format *cell, const rfi_formatter *formatter)
+{
+    const rf_field *field = cell->field;
+    cell->least = field->min_decimals;
+    cell->decimals = field->decimals < 0                     ? -1
+                     : field->decimals > field->min_decimals ? field->decimals
+                                                             : field->min_decimals;
+    if (formatter->point == formatter->delimiter && cell->decimals != 0)
+        cell->quoted = true; /* a decimal comma between commas */
+    cell->room = RF_NUMBER_TEXT_MAX + 32;
+    if (field->kind == RF_KIND_DATETIME) {
+        cell->quoted |=
+            has_special(field->datetime_format, strlen(field->datetime_format), formatter->delimiter);
+        cell->room = DATETIME_BYTES + 32;
+    }
+}
+
+static rf_code prepare(cell_format *cell, const rfi_formatter *formatter, int32_t c, const rf_column *column,
+                       rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rf_field *field = &formatter->schema.fields[c];
+    const bool alone = formatter->schema.n_fields == 1;
+    const char *missing = field->missing_text ? field->missing_text : "";
+    const size_t n = strlen(missing);
+    *cell = (cell_format){
+        .field = field, .values = column->values, .codes = column->codes, .quoted = field->quoted};
+    if (c + 1 < formatter->schema.n_fields) {
+        cell->end[0] = formatter->delimiter;
+        cell->n_end = 1;
+    } else {
+        cell->n_end = strlen(formatter->line_end);
+        memcpy(cell->end, formatter->line_end, cell->n_end);
+    }
+    RF_TRY(RF_NEW_ARRAY(&cell->missing, 2 * n + 4, field->label, err));
+    /* an empty line would be no row at all */
+    cell->n_missing =
+        put_text(cell->missing, missing, n, has_special(missing, n, formatter->delimiter) || (alone && !n));
+    memcpy(cell->missing + cell->n_missing, cell->end, cell->n_end);
+    cell->n_missing += cell->n_end;
+    if (column->codes)
+        RF_TRY(prepare_texts(cell, &column->dict, formatter->delimiter, err));
+    else
+        prepare_numbers(cell, formatter);
+    cell->room += cell->n_missing;
+out:
+    return rc;
+}
+
+static void free_cells(cell_format *cells, int32_t n)
+{
+    for (int32_t c = 0; cells && c < n; c++) {
+        rf_free(cells[c].offsets);
+        rf_free(cells[c].bytes);
+        rf_free(cells[c].missing);
+    }
+    rf_free(cells);
+}
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+static inline char *put_bytes(char *out, const char *bytes, size_t length)
+{
+    memcpy(out, bytes, length);
+    return out + length;
+}
+
+static char *put_missing(char *out, const cell_format *cell)
+{
+    return put_bytes(out, cell->missing, cell->n_missing);
+}
+
+/* The shortest form, with as many zeros as the column always writes. */
+static size_t format_shortest(char *out, double value, int least)
+{
+    size_t n = rf_format_f64(out, value);
+    if (memchr(out, 'e', n))
+        return n;
+    const char *dot = memchr(out, '.', n);
+    int written = dot ? (int)(out + n - dot) - 1 : 0;
+    if (!dot && least)
+        out[n++] = '.';
+    for (; written < least; written++)
+        out[n++] = '0';
+    return n;
+}
+
+static char *put_number_slowly(char *out, const cell_format *cell, double value, char point)
+{
+    const size_t n = cell->decimals < 0 ? format_shortest(out, value, cell->least)
+                                        : rf_format_fixed(out, value, cell->decimals, cell->least);
+    char *dot = memchr(out, '.', n);
+    if (dot)
+        *dot = point;
+    return out + n;
+}
+
+static inline char *put_number(char *out, const cell_format *cell, double value, char point)
+{
+    if (value != value)
+        return put_missing(out, cell);
+    if (cell->quoted)
+        *out++ = '"';
+    char *end = cell->decimals >= 0 && cell->decimals <= RFI_FAST_DECIMALS
+                    ? rfi_put_fixed(out, value, cell->decimals, cell->least, point)
+                    : NULL;
+    if (!end)
+        end = put_number_slowly(out, cell, value, point);
+    if (cell->quoted)
+        *end++ = '"';
+    memcpy(end, cell->end, 2); /* there is room for both, needed or not */
+    return end + cell->n_end;
+}
+
+static char *put_datetime(char *out, const cell_format *cell, double value)
+{
+    char text[DATETIME_BYTES / 2];
+    const size_t n = value != value
+                         ? 0
+                         : rf_datetime_format(text, sizeof text, value, cell->field->datetime_format,
+                                              cell->field->utc_offset_s);
+    if (!n)
+        return put_missing(out, cell);
+    out += put_text(out, text, n, cell->quoted);
+    return put_bytes(out, cell->end, cell->n_end);
+}
+
+static inline char *put_code(char *out, const cell_format *cell, int32_t code)
+{
+    if (code < 0)
+        return put_missing(out, cell);
+    const char *text = cell->bytes + cell->offsets[code];
+    const size_t length = (size_t)(cell->offsets[code + 1] - cell->offsets[code]);
+    if (length <= COPY_BYTES) {
+        memcpy(out, text, COPY_BYTES);
+        return out + length;
+    }
+    return put_bytes(out, text, length);
+}
+
+/* ---- blocks of rows ------------------------------------------------------------------------ */
+
+typedef struct format_run {
+    const cell_format *cells;
+    int32_t n_columns;
+    int64_t n_rows, first_row, block_rows;
+    char point;
+    size_t row_room;
+    rf_buf *buffers;
+} format_run;
+
+static char *put_row(char *out, const format_run *run, int64_t row)
+{
+    for (int32_t c = 0; c < run->n_columns; c++) {
+        const cell_format *cell = &run->cells[c];
+        if (cell->codes)
+            out = put_code(out, cell, cell->codes[row]);
+        else if (cell->field->kind == RF_KIND_DATETIME)
+            out = put_datetime(out, cell, cell->values[row]);
+        else
+            out = put_number(out, cell, cell->values[row], run->point);
+    }
+    return out;
+}
+
+static void format_task(void *arg, int64_t task)
+{
+    const format_run *run = arg;
+    rf_buf *buf = &run->buffers[task];
+    const int64_t begin = run->first_row + task * run->block_rows;
+    const int64_t end = begin + run->block_rows < run->n_rows ? begin + run->block_rows : run->n_rows;
+    rf_buf_clear(buf);
+    for (int64_t row = begin; row < end; row++) {
+        if ((!buf->data || buf->capacity - buf->size_bytes <= run->row_room) &&
+            !rf_buf_reserve(buf, run->row_room))
+            return;
+        buf->size_bytes = (size_t)(put_row(buf->data + buf->size_bytes, run, row) - buf->data);
+    }
+}
+
+static rf_code run_blocks(format_run *run, rf_pool *pool, rfi_format_sink *sink, void *arg, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const int threads = rf_pool_threads(pool);
+    const int64_t n_slots = threads > 1 ? (int64_t)threads * 2 : 1;
+    const int64_t block_rows = BLOCK_CELLS / run->n_columns;
+    run->block_rows = block_rows ? block_rows : 1;
+    RF_TRY(RF_NEW_ARRAY(&run->buffers, n_slots, "rows to write", err));
+    for (run->first_row = 0; run->first_row < run->n_rows; run->first_row += n_slots * run->block_rows) {
+        const int64_t left = (run->n_rows - run->first_row + run->block_rows - 1) / run->block_rows;
+        const int64_t n = left < n_slots ? left : n_slots;
+        rf_pool_run(pool, format_task, run, n);
+        for (int64_t i = 0; i < n; i++) {
+            RF_TRY(rf_buf_check(&run->buffers[i], "rows to write", err));
+            RF_TRY(sink(arg, run->buffers[i].data, run->buffers[i].size_bytes, err));
+        }
+    }
+out:
+    for (int64_t i = 0; run->buffers && i < n_slots; i++)
+        rf_buf_free(&run->buffers[i]);
+    rf_free(run->buffers);
+    return rc;
+}
+
+rf_code rfi_formatter_rows(rfi_formatter *formatter, const rf_table *rows, rf_pool *pool,
+                           rfi_format_sink *sink, void *arg, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const int32_t n = formatter->schema.n_fields;
+    cell_format *cells = NULL;
+    if (rows->schema.n_fields != n && rows->schema.n_fields != formatter->n_given)
+        RF_TRY(rf_fail(err, RF_INTERNAL, "rows with %d columns were given to a table with %d",
+                       rows->schema.n_fields, n));
+    if (!n || !rows->n_rows)
+        goto out;
+    RF_TRY(RF_NEW_ARRAY(&cells, n, "rows to write", err));
+    format_run run = {
+        .cells = cells, .n_columns = n, .n_rows = rows->n_rows, .point = formatter->point, .row_room = 1};
+    for (int32_t c = 0; c < n; c++) {
+        const int32_t from = rows->schema.n_fields == n ? c : formatter->from[c];
+        RF_TRY(prepare(&cells[c], formatter, c, &rows->columns[from], err));
+        run.row_room += cells[c].room;
+    }
+    RF_TRY(run_blocks(&run, pool, sink, arg, err));
+out:
+    free_cells(cells, n);
+    return rc;
+}
+
+/* ---- the formatter ------------------------------------------------------------------------- */
+
+rf_code rfi_formatter_open(rfi_formatter **out, const rf_schema *schema, char delimiter, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rfi_formatter *formatter = NULL;
+    int32_t n = 0;
+    *out = NULL;
+    RF_TRY(RF_NEW_ARRAY(&formatter, 1, "a writer", err));
+    rf_arena_init(&formatter->arena);
+    RF_TRY(rf_schema_copy(&formatter->schema, schema, &formatter->arena, err));
+    formatter->n_given = schema->n_fields;
+    formatter->from = RF_ARENA_ARRAY(&formatter->arena, int32_t, schema->n_fields ? schema->n_fields : 1);
+    RF_TRY(rf_arena_check(&formatter->arena, "a writer", err));
+    for (int32_t c = 0; c < schema->n_fields; c++)
+        if (schema->fields[c].kind != RF_KIND_IGNORED) {
+            formatter->schema.fields[n] = formatter->schema.fields[c];
+            formatter->from[n++] = c;
+        }
+    formatter->schema.n_fields = n;
+    formatter->delimiter = delimiter                   ? delimiter
+                           : schema->dialect.delimiter ? schema->dialect.delimiter
+                                                       : ',';
+    formatter->point = schema->dialect.decimal_point ? schema->dialect.decimal_point : '.';
+    formatter->line_end = schema->dialect.crlf ? "\r\n" : "\n";
+    *out = formatter;
+    formatter = NULL;
+out:
+    rfi_formatter_close(formatter);
+    return rc;
+}
+
+void rfi_formatter_close(rfi_formatter *formatter)
+{
+    if (!formatter)
+        return;
+    rf_arena_free(&formatter->arena);
+    rf_free(formatter);
+}
+
+void rfi_formatter_header(const rfi_formatter *formatter, rf_buf *out)
+{
+    const int32_t n = formatter->schema.n_fields;
+    if (formatter->schema.dialect.bom)
+        rf_buf_append(out, "\xEF\xBB\xBF", 3);
+    if (formatter->schema.dialect.no_header)
+        return;
+    for (int32_t c = 0; c < n; c++) {
+        const char *name = formatter->schema.fields[c].name ? formatter->schema.fields[c].name : "";
+        const size_t length = strlen(name);
+        if (!rf_buf_reserve(out, 2 * length + 2))
+            return;
+        const bool quoted = has_special(name, length, formatter->delimiter) || (n == 1 && !length);
+        out->size_bytes += put_text(out->data + out->size_bytes, name, length, quoted);
+        rf_buf_append(out, c + 1 < n ? &formatter->delimiter : formatter->line_end,
+                      c + 1 < n ? 1 : strlen(formatter->line_end));
+    }
+}

@@ -1,0 +1,32 @@
+/* csv_scan.h - where the special bytes of a text are, one bit per byte.
+ *
+ * The lowest layer of the reader: it knows delimiters, line ends and quotes as bytes, and nothing of
+ * what they mean. The same marks come from every instruction set; the fastest that the machine has is
+ * chosen at run time. Any thread.
+ */
+#ifndef RF_ENGINE_TABLE_CSV_SCAN_H
+#define RF_ENGINE_TABLE_CSV_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct rfi_csv_marks {
+    uint64_t *separators; /* delimiters and line ends: bit i of word w is byte 64 w + i */
+    uint64_t *quotes;
+    int64_t n_separators, n_newlines; /* quoted ones too */
+    bool has_quote;
+    bool has_nul;
+    bool has_high; /* a byte >= 0x80 */
+} rfi_csv_marks;
+
+#define RFI_CSV_MARK_WORDS(size_bytes) (((size_bytes) + 63) / 64)
+
+/* Fills the marks of `size_bytes` bytes; both arrays have RFI_CSV_MARK_WORDS(size_bytes) words. */
+void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, char delimiter, char newline);
+
+/* For tests and benchmarks: -1 is the machine's best, 0 plain C, 1 SSE2, 2 AVX2, 3 AVX-512. False, and
+ * nothing changes, when the machine has no such instructions. */
+bool rfi_csv_scan_force(int path);
+
+#endif
