@@ -162,8 +162,8 @@ static void column_row(rfi_page *page, const rf_quality_column *column)
     rf_buf_printf(out, "</td><td class=\"%s\">", rfi_html_level(column->shape));
     rfi_html_score(out, column->shape, column->modelled ? column->problem : NULL);
     rf_buf_puts(out, "</td>");
-    measured_cell(out, column->validity, column->validity_metric, NULL);
-    number_cell(out, column->format_validity, NULL);
+    measured_cell(out, column->validity, column->validity_metric, column->validity_problem);
+    measured_cell(out, column->format_validity, column->format_metric, column->format_problem);
     measured_cell(out, column->coverage, column->coverage_metric, NULL);
     share_cell(out, column->missing_real);
     share_cell(out, column->missing_synthetic);
@@ -182,6 +182,12 @@ static void column_table(rfi_page *page)
     for (int32_t i = 0; i < page->quality->n_columns; i++)
         column_row(page, &page->quality->columns[page->weakest[i]]);
     rf_buf_puts(out, "</tbody></table></div>\n");
+    if (page->quality->n_key_columns > 0) {
+        rf_buf_printf(out, "<p class=\"hint\">The primary key of %d columns: KeyUniqueness ",
+                      page->quality->n_key_columns);
+        rfi_html_score(out, page->quality->key_uniqueness, NULL);
+        rf_buf_puts(out, ".</p>");
+    }
 }
 
 /* ------------------------------------------------------------------ all pairs */
