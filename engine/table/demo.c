@@ -16,6 +16,7 @@
 
 #include "core/alloc.h"
 #include "core/philox.h"
+#include "engine/table/table_private.h"
 
 #define COUNT_OF(array) ((int32_t)(sizeof(array) / sizeof(array)[0]))
 
@@ -372,14 +373,16 @@ static rf_code fill_ids(rf_table *table, uint64_t seed, rf_error *err)
 {
     rf_code rc = RF_OK;
     rf_dict dict = {.n = (int32_t)table->n_rows};
+    rf_column *const column = &table->columns[CUSTOMER_ID];
     RF_TRY(RF_NEW_ARRAY(&dict.offsets, table->n_rows + 1, "the demo's ids", err));
     RF_TRY(RF_NEW_ARRAY(&dict.bytes, table->n_rows * ID_BYTES, "the demo's ids", err));
     for (int64_t row = 0; row < table->n_rows; row++) {
         write_id(dict.bytes + row * ID_BYTES, row, seed);
         dict.offsets[row + 1] = (row + 1) * ID_BYTES;
-        table->columns[CUSTOMER_ID].codes[row] = (int32_t)row;
+        column->codes[row] = (int32_t)row;
     }
-    RF_TRY(rf_table_set_dict(table, CUSTOMER_ID, &dict, err));
+    rfi_table_take_dict(table, CUSTOMER_ID, dict);
+    dict = (rf_dict){0};
 out:
     rf_free(dict.bytes);
     rf_free(dict.offsets);
@@ -389,7 +392,7 @@ out:
 static void fill_row(rf_table *table, int64_t row, uint64_t seed)
 {
     const dice from = {.draw = {.seed = seed, .purpose = RF_DRAW_DEMO}, .row = (uint32_t)row};
-    customer who;
+    customer who = {0};
     draw_person(&who, &from);
     const double income = draw_work(&who, &from);
     draw_shopping(&who, &from, income);
