@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WEAK_COLUMNS = 6, WEAK_PAIRS = 8 };
+enum { WEAK_COLUMNS = 6, WEAK_PAIRS = 8, UNFOLDED_MAX = 80 };
 
 static const char *label_of(const rfi_page *page, int32_t field)
 {
@@ -177,7 +177,10 @@ static void column_table(rfi_page *page)
         {"Shape", false},    {"Validity", false},      {"Format", false},
         {"Coverage", false}, {"Missing, real", false}, {"Missing, synthetic", false}};
     rf_buf *out = page->out;
-    rf_buf_puts(out, "<h3>Columns</h3>");
+    const bool folded = page->quality->n_columns > UNFOLDED_MAX;
+    rf_buf_puts(out, folded ? "<details><summary>Columns: " : "<h3>Columns: ");
+    rfi_html_count(out, page->quality->n_columns);
+    rf_buf_puts(out, folded ? "</summary>" : "</h3>");
     open_table(out, "Every column, weakest first", headings, sizeof headings / sizeof headings[0]);
     for (int32_t i = 0; i < page->quality->n_columns; i++)
         column_row(page, &page->quality->columns[page->weakest[i]]);
@@ -188,6 +191,7 @@ static void column_table(rfi_page *page)
         rfi_html_score(out, page->quality->key_uniqueness, NULL);
         rf_buf_puts(out, ".</p>");
     }
+    rf_buf_puts(out, folded ? "</details>" : "");
 }
 
 /* ------------------------------------------------------------------ all pairs */
