@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ dictionaries */
 
-void rfi_dict_free(rf_dict *dict)
+void rfi_texts_free(rf_dict *dict)
 {
     rf_free(dict->offsets);
     rf_free(dict->bytes);
@@ -202,8 +202,8 @@ out:
 
 void rfi_categories_free(rfi_categories *categories)
 {
-    rfi_dict_free(&categories->texts);
-    rfi_dict_free(&categories->rare);
+    rfi_texts_free(&categories->texts);
+    rfi_texts_free(&categories->rare);
     rf_free(categories->counts);
     rf_free(categories->rare_until);
     memset(categories, 0, sizeof *categories);

@@ -49,10 +49,10 @@ rf_code rfi_text_index_create(rfi_text_index *out, const rf_dict *dict, rf_error
 void rfi_text_index_free(rfi_text_index *index);
 int32_t rfi_text_index_find(const rfi_text_index *index, const char *text, size_t length);
 
-/* A dictionary of chosen texts of another: codes[0..n-1] of `from`. Its parts belong to rfi_dict_free. */
+/* A dictionary of chosen texts of another: codes[0..n-1] of `from`. Its parts belong to rfi_texts_free. */
 rf_code rfi_dict_select(rf_dict *out, const rf_dict *from, const int32_t *codes, int32_t n,
                         rf_error *err) RF_MUST_CHECK;
-void rfi_dict_free(rf_dict *dict);
+void rfi_texts_free(rf_dict *dict);
 
 /* Binary form; load checks that counts are not negative, texts distinct and sums right (CORRUPT). */
 void rfi_categories_store(const rfi_categories *categories, rf_buf *out);

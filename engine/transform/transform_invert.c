@@ -118,7 +118,7 @@ static rf_code draw_rare_texts(const invert_job *job, int32_t i, rf_column *out,
         dict->offsets[texts->n + j + 1] = head + chosen.offsets[j + 1];
     dict->n = texts->n + n_drawn;
 out:
-    rfi_dict_free(&chosen);
+    rfi_texts_free(&chosen);
     rf_free(new_code);
     rf_free(drawn);
     return rc;
@@ -225,7 +225,7 @@ rf_code rf_transform_invert(const rf_transform *transform, const rf_coded *rows,
     job.table = NULL;
 out:
     for (int32_t i = 0; job.dicts && i < n; i++)
-        rfi_dict_free(&job.dicts[i]);
+        rfi_texts_free(&job.dicts[i]);
     rf_free(job.fields);
     rf_free(job.dicts);
     rf_free(job.errors);
