@@ -28,6 +28,7 @@ typedef struct rfi_tokens {
     int32_t n;
     const char *const *texts;
     const size_t *lengths;
+    bool with_digits; /* one might be taken for a number or a date: ask for tokens first */
 } rfi_tokens;
 
 /* The token that these bytes are, blanks around them left out; -1 when none. */

@@ -4,9 +4,10 @@
 
 #include "core/text.h"
 
-enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15 };
+enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15, DECIMALS_MAX = 17, POWER_MAX = 100000 };
 
-static const double largest_whole = 9007199254740992.0; /* 2^53 */
+static const int64_t largest_whole = 9007199254740992; /* 2^53 */
+static const double fixed_most = 1e15;                 /* beyond, digits after the point mean nothing */
 
 void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from)
 {
@@ -18,7 +19,7 @@ void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from
         into->min_written = from->min_written;
     into->minus |= from->minus;
     into->exponent |= from->exponent;
-    into->wide |= from->wide;
+    into->shortest |= from->shortest;
 }
 
 /* The parts of a number's text, found in one pass. */
@@ -27,6 +28,7 @@ typedef struct number_parts {
     const char *whole;
     size_t n_whole, n_fraction;
     bool point, exponent;
+    int32_t power; /* of ten, of the exponent */
     const char *mantissa_end;
     int32_t significant; /* digits from the first that is not 0 */
 } number_parts;
@@ -62,13 +64,16 @@ static bool split(number_parts *parts, const char *at, const char *end, char poi
     if (at < end && (*at == 'e' || *at == 'E')) {
         parts->exponent = true;
         at++;
+        const bool negative = at < end && *at == '-';
         if (at < end && (*at == '-' || *at == '+'))
             at++;
-        int32_t unused = 0;
         const char *digits = at;
-        at = skip_digits(at, end, &unused);
+        for (; at < end && *at >= '0' && *at <= '9'; at++)
+            if (parts->power < POWER_MAX)
+                parts->power = parts->power * 10 + (*at - '0');
         if (at == digits)
             return false;
+        parts->power = negative ? -parts->power : parts->power;
     }
     return at == end;
 }
@@ -97,13 +102,38 @@ static bool parse_with_point(const char *text, size_t length, char point, double
     return rf_parse_f64(plain, length, value);
 }
 
-static void note_writing(rfi_number_facts *facts, const number_parts *parts)
+/* 9.83E-05 is 0.0000983: seven digits after the point, though it was not written so. */
+static void note_exponent(rfi_number_facts *facts, const number_parts *parts, double value)
+{
+    int64_t decimals = (int64_t)parts->n_fraction - parts->power;
+    for (const char *end = parts->mantissa_end; decimals > 0 && end > parts->whole && end[-1] == '0'; end--)
+        decimals--;
+    facts->exponent = true;
+    facts->min_written = 0;
+    if (decimals > DECIMALS_MAX || fabs(value) >= fixed_most)
+        facts->shortest = true;
+    else if (decimals > facts->decimals)
+        facts->decimals = (int32_t)decimals;
+}
+
+static void note_writing(rfi_number_facts *facts, const number_parts *parts, double value)
 {
     facts->minus |= parts->minus;
-    facts->exponent |= parts->exponent;
-    facts->wide |= parts->significant > WIDE_DIGITS;
+    facts->shortest |= parts->significant > WIDE_DIGITS && parts->n_fraction;
+    if (parts->exponent) {
+        note_exponent(facts, parts, value);
+        return;
+    }
     const int32_t written = parts->n_fraction > INT32_MAX ? INT32_MAX : (int32_t)parts->n_fraction;
     rfi_number_note_decimals(facts, parts->mantissa_end, written);
+    facts->shortest |= facts->decimals > DECIMALS_MAX;
+}
+
+/* A whole number of 2^53 is itself; the next one would be read as 2^53 too. */
+static bool is_exact(const char *text, size_t length)
+{
+    int64_t whole;
+    return rf_parse_i64(text, length, &whole) && whole <= largest_whole && whole >= -largest_whole;
 }
 
 rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char point, double *value,
@@ -122,8 +152,8 @@ rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char poi
         return RFI_NUMBER_NONE;
     if (!parse_with_point(text + parts.plus, length - parts.plus, point, value) || !isfinite(*value))
         return RFI_NUMBER_INFINITE;
-    note_writing(facts, &parts);
-    if (!parts.point && !parts.exponent && fabs(*value) > largest_whole)
+    note_writing(facts, &parts, *value);
+    if (!parts.point && !parts.exponent && fabs(*value) >= (double)largest_whole && !is_exact(text, length))
         return RFI_NUMBER_HUGE;
     if (parts.plus || (parts.n_whole > 1 && parts.whole[0] == '0'))
         return RFI_NUMBER_CODE;

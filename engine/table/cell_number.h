@@ -28,8 +28,8 @@ typedef struct rfi_number_facts {
     int32_t max_written; /* most digits after the point as written                      */
     int32_t min_written; /* fewest; INT32_MAX before the first number                   */
     bool minus;          /* one had a sign                                              */
-    bool exponent;       /* one had an exponent                                         */
-    bool wide;           /* one had more than 15 significant digits                     */
+    bool exponent;       /* one had an exponent: its text does not come back            */
+    bool shortest;       /* one has no short form with a fixed number of digits         */
 } rfi_number_facts;
 
 #define RFI_NUMBER_FACTS_NONE ((rfi_number_facts){.min_written = INT32_MAX})

@@ -146,6 +146,12 @@ static int32_t count_token(const cell_run *run, const rfi_csv_cell *cell)
     return token;
 }
 
+static bool is_token(const cell_run *run, raw_cell raw)
+{
+    const rfi_csv_cell cell = {.text = raw.text, .length = raw.length};
+    return count_token(run, &cell) >= 0;
+}
+
 static double stray_number(const cell_run *run, raw_cell raw, int64_t row)
 {
     rfi_cell_facts *facts = &run->slot->facts[run->column];
@@ -217,11 +223,14 @@ static void read_numbers(const cell_run *run, double *values)
     rfi_cell_facts *facts = &run->slot->facts[run->column];
     rfi_number_facts seen = facts->numbers;
     const char point = run->slot->read->point;
+    const bool tokens_first = run->slot->read->tokens.with_digits;
     for (int64_t r = 0; r < run->n_rows; r++) {
         const raw_cell cell = cell_at(run, r);
         double value = NAN;
         if (cell.length == 0) {
             facts->missing[0]++;
+        } else if (tokens_first && is_token(run, cell)) {
+            value = NAN;
         } else if (rfi_number_parse(cell.text, cell.length, run->limit, point, &value, &seen) != RFI_NUMBER) {
             facts->numbers = seen;
             value = stray_number(run, cell, run->first_row + r);
@@ -235,11 +244,14 @@ static void read_numbers(const cell_run *run, double *values)
 static void read_datetimes(const cell_run *run, const char *format, double *values)
 {
     rfi_cell_facts *facts = &run->slot->facts[run->column];
+    const bool tokens_first = run->slot->read->tokens.with_digits;
     for (int64_t r = 0; r < run->n_rows; r++) {
         const raw_cell cell = cell_at(run, r);
         int32_t offset_s;
         if (cell.length == 0) {
             facts->missing[0]++;
+            values[r] = NAN;
+        } else if (tokens_first && is_token(run, cell)) {
             values[r] = NAN;
         } else if (rf_datetime_parse(cell.text, cell.length, format, &values[r], &offset_s)) {
             note_offset(facts, offset_s, run->first_row + r);

@@ -36,6 +36,7 @@ static rf_code make_tokens(reading *r, rf_error *err)
             continue;
         r->token_texts[r->read.tokens.n] = texts[j];
         r->token_lengths[r->read.tokens.n++] = strlen(texts[j]);
+        r->read.tokens.with_digits |= strpbrk(texts[j], "0123456789") != NULL;
     }
     r->read.tokens.texts = r->token_texts;
     r->read.tokens.lengths = r->token_lengths;

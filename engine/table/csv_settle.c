@@ -92,8 +92,7 @@ static rf_code finish_values(column_work *work, rf_kind kind, rf_error *err)
     const int32_t min_written = numbers->min_written == INT32_MAX ? 0 : numbers->min_written;
     fill_field(work, kind);
     if (kind != RF_KIND_DATETIME) {
-        const bool shortest = numbers->wide || numbers->exponent || numbers->decimals > DECIMALS_MAX;
-        work->field->decimals = kind == RF_KIND_INTEGER ? 0 : shortest ? -1 : numbers->decimals;
+        work->field->decimals = kind == RF_KIND_INTEGER ? 0 : numbers->shortest ? -1 : numbers->decimals;
         work->field->min_decimals = min_written < DECIMALS_MAX ? min_written : DECIMALS_MAX;
     }
     rfi_table_take_values(work->settle->table, work->c, work->read->values);
@@ -152,7 +151,7 @@ static bool few_whole(const column_work *work, const rfi_number_facts *numbers, 
 
 static rf_kind number_kind(const rfi_number_facts *numbers)
 {
-    return numbers->decimals == 0 && !numbers->exponent ? RF_KIND_INTEGER : RF_KIND_CONTINUOUS;
+    return numbers->decimals == 0 && !numbers->shortest ? RF_KIND_INTEGER : RF_KIND_CONTINUOUS;
 }
 
 static bool maybe_dates(const rfi_number_facts *numbers, double least, double most)
