@@ -121,16 +121,17 @@ static bool same_dims(rf_dims a, rf_dims b)
     return a.n == b.n && memcmp(a.width, b.width, (size_t)a.n * sizeof a.width[0]) == 0;
 }
 
-/* The first parameter in which they differ, NULL when there is none. */
+/* The first parameter of their model in which they differ, NULL when there is none. */
 static const char *params_differ(const rf_params *a, const rf_params *b)
 {
+    const int model = b->model == RF_MODEL_CTGAN ? RF_IN_CTGAN : RF_IN_TVAE;
     if (a->model != b->model)
         return "model";
-#define DIFFER_VALUE(name, ...)                                                                              \
-    if (a->name != b->name)                                                                                  \
+#define DIFFER_VALUE(name, models, ...)                                                                      \
+    if (((models)&model) && a->name != b->name)                                                              \
         return #name;
-#define DIFFER_DIMS(name, ...)                                                                               \
-    if (!same_dims(a->name, b->name))                                                                        \
+#define DIFFER_DIMS(name, models, ...)                                                                       \
+    if (((models)&model) && !same_dims(a->name, b->name))                                                    \
         return #name;
     RF_PARAM_TABLE(DIFFER_VALUE, DIFFER_VALUE, DIFFER_VALUE, DIFFER_DIMS)
 #undef DIFFER_VALUE

@@ -6,9 +6,9 @@
 
 #include "core/clock.h"
 
-/* How often the caller hears of the training, and the longest run of steps without a look at the clock. */
+/* How often the caller hears of the training; however short it is, some tens of times. */
 static const double piece_s = 0.1;
-enum { PIECE_STEPS_MAX = 4096 };
+enum { PIECES_MIN = 32 };
 
 typedef struct trainer {
     rf_model *model;
@@ -20,12 +20,11 @@ typedef struct trainer {
 } trainer;
 
 /* The number of steps that takes about piece_s, from how long the last piece took. */
-static int64_t next_piece(int64_t steps, double took_s)
+static int64_t next_piece(const trainer *t, int64_t steps, double took_s)
 {
-    const double wanted = took_s > 0 ? (double)steps * piece_s / took_s : PIECE_STEPS_MAX;
-    if (wanted >= PIECE_STEPS_MAX)
-        return PIECE_STEPS_MAX;
-    return wanted < 1 ? 1 : (int64_t)wanted;
+    const double most = (double)(t->key->n_steps / PIECES_MIN + 1);
+    const double wanted = took_s > 0 ? (double)steps * piece_s / took_s : most;
+    return wanted >= most ? (int64_t)most : wanted < 1 ? 1 : (int64_t)wanted;
 }
 
 static rf_progress progress_of(const trainer *t)
@@ -96,7 +95,7 @@ static rf_code run(trainer *t, rf_error *err)
         /* One piece early, so that no two checkpoints are further apart than was asked for. */
         if (now_s + (now_s - before_s) - t->checkpoint_at_s >= t->checkpoint_every_s && steps < left)
             RF_TRY(save(t, err));
-        piece = next_piece(steps, now_s - before_s);
+        piece = next_piece(t, steps, now_s - before_s);
     }
 out:
     return rc;
