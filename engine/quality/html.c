@@ -94,9 +94,13 @@ static bool prepare(rfi_page *page)
 
 /* ------------------------------------------------------------------ head */
 
+/* A path is told by its last part: a page that is passed on should not describe the machine it is from. */
 static const char *title_of(const rfi_page *page)
 {
-    return page->context->title && page->context->title[0] ? page->context->title : "Synthetic table";
+    const char *title = page->context->title, *slash = title ? strrchr(title, '/') : NULL;
+    if (!title || !title[0])
+        return "Synthetic table";
+    return slash && slash[1] ? slash + 1 : title;
 }
 
 static void head(rfi_page *page)

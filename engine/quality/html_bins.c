@@ -2,7 +2,8 @@
  *
  * The axis is chosen on the real values alone, so that a bad synthetic column cannot stretch it:
  *
- *   1. a value that at least half of the rows have ("capital gain 0") is taken out and told in words;
+ *   1. a value that at least half of the rows have ("capital gain 0"), or a least value of 0 that a tenth
+ *      of them have ("spend 0"), is taken out and told in words;
  *   2. the axis spans the middle 99 % when the tails are longer than that, else all of it;
  *   3. it is logarithmic when the values are positive, span two decades and lean to the left.
  *
@@ -19,6 +20,7 @@
 #include "engine/table/datetime.h"
 
 static const double spike_from = 0.5; /* share of the rows that one value needs to stand apart */
+static const double zero_from = 0.1;  /* and that 0 needs when nothing lies below it           */
 static const double tail = 0.005;     /* on either side, outside the axis when it is long      */
 
 /* ------------------------------------------------------------------ choosing the axis */
@@ -64,7 +66,8 @@ static int64_t take_spike(rfi_bins *bins, double *sorted, int64_t n)
     longest_run(sorted, n, &from, &to);
     const double span = sorted[n - 1] - sorted[0];
     const bool few_values = bins->unit > 0 && span / bins->unit < 40;
-    if ((double)(to - from) < spike_from * (double)n || n - (to - from) < 20 || few_values)
+    const double needed = from == 0 && sorted[0] == 0 ? zero_from : spike_from;
+    if ((double)(to - from) < needed * (double)n || n - (to - from) < 20 || few_values)
         return n;
     bins->has_spike = true;
     bins->spike = sorted[from];

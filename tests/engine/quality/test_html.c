@@ -441,6 +441,20 @@ static void page_names_every_column_escaped(void **state)
     sample_close(&s);
 }
 
+static void path_as_a_title_is_told_by_its_last_part(void **state)
+{
+    (void)state;
+    sample s;
+    rf_buf buf;
+    sample_open(&s);
+    s.context.title = "/home/somebody/private/people.csv";
+    const char *page = page_of(&s, &buf);
+    assert_has(page, "<h1>people.csv</h1>");
+    assert_lacks(page, "somebody");
+    rf_buf_free(&buf);
+    sample_close(&s);
+}
+
 static void hostile_names_stay_text(void **state)
 {
     (void)state;
@@ -694,6 +708,7 @@ int main(void)
         cmocka_unit_test(checker_sees_what_it_is_for),
         cmocka_unit_test(page_is_well_formed_and_valid_utf8),
         cmocka_unit_test(page_names_every_column_escaped),
+        cmocka_unit_test(path_as_a_title_is_told_by_its_last_part),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(page_loads_nothing),
         cmocka_unit_test(score_that_is_not_a_number_is_a_dash_with_its_reason),

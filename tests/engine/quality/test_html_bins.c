@@ -151,6 +151,21 @@ static void value_that_most_rows_have_stands_apart(void **state)
     assert_int_equal(bins.n_binned[0], N / 10);
 }
 
+static void zeros_at_the_low_end_stand_apart_from_a_tenth_on(void **state)
+{
+    (void)state;
+    rfi_bins bins;
+    for (int share = 5; share <= 15; share += 10) {
+        for (int64_t k = 0; k < N; k++)
+            real_values[k] = synthetic_values[k] = k % 100 < share ? 0 : 50 + 1000 * spread(k);
+        assert_true(make(&bins, real_number, N));
+        assert_int_equal(bins.has_spike, share == 15);
+        real_values[1] = -1; /* not the low end any more */
+        assert_true(make(&bins, real_number, N));
+        assert_false(bins.has_spike);
+    }
+}
+
 static void dates_begin_with_months_and_are_ticked_by_years(void **state)
 {
     (void)state;
@@ -276,6 +291,7 @@ int main(void)
         cmocka_unit_test(axis_ends_at_round_numbers_not_at_cells),
         cmocka_unit_test(long_tail_gets_a_logarithmic_axis),
         cmocka_unit_test(value_that_most_rows_have_stands_apart),
+        cmocka_unit_test(zeros_at_the_low_end_stand_apart_from_a_tenth_on),
         cmocka_unit_test(dates_begin_with_months_and_are_ticked_by_years),
         cmocka_unit_test(tail_beyond_the_middle_is_one_bin_on_either_side),
         cmocka_unit_test(column_of_one_value_stands_in_the_middle),
