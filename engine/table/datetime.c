@@ -7,6 +7,7 @@
 
 enum {
     DAY_S = 86400,
+    DAYS_TO_1970 = 719468, /* from 0000-03-01, where a year that begins in March begins */
     OFFSET_MAX_S = 24 * 3600 - 60,
 };
 
@@ -39,28 +40,27 @@ static int days_before_month(int month)
 static int32_t days_of_date(int year, int month, int day)
 {
     const int y = year - (month <= 2);
-    return 365 * y + y / 4 - y / 100 + y / 400 + days_before_month(month) + day - 1 - 719468;
+    return 365 * y + y / 4 - y / 100 + y / 400 + days_before_month(month) + day - 1 - DAYS_TO_1970;
 }
 
 typedef struct date {
-    int year, month, day, day_of_year, weekday; /* weekday: 0 = Sunday */
+    int year, month, day;
 } date;
 
+/* Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022),
+ * figure 12: the year begins in March, divisions by constants become products. */
 static date date_of_days(int32_t days)
 {
-    const int from_march_0 = days + 719468; /* since 0000-03-01 */
-    const int era = from_march_0 / 146097, day_of_era = from_march_0 % 146097;
-    const int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const int month_from_march = (5 * day_of_year + 2) / 153;
-    const int month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    const int year = year_of_era + era * 400 + (month <= 2);
+    const uint32_t from_march_0 = (uint32_t)(days + DAYS_TO_1970); /* since 0000-03-01 */
+    const uint32_t n1 = 4 * from_march_0 + 3, century = n1 / 146097, day_of_century = n1 % 146097 / 4;
+    const uint64_t p2 = (uint64_t)2939745 * (4 * day_of_century + 3);
+    const uint32_t year_of_century = (uint32_t)(p2 >> 32), day_of_year = (uint32_t)p2 / 2939745 / 4;
+    const uint32_t n3 = 2141 * day_of_year + 197913;
+    const bool next_year = day_of_year >= 306;
     return (date){
-        .year = year,
-        .month = month,
-        .day = day_of_year - (153 * month_from_march + 2) / 5 + 1,
-        .day_of_year = (int)(days - days_of_date(year, 1, 1)) + 1,
-        .weekday = (int)((from_march_0 + 3) % 7), /* 0000-03-01 was a Wednesday */
+        .year = (int)(100 * century + year_of_century) + next_year,
+        .month = (int)(n3 >> 16) - (next_year ? 12 : 0),
+        .day = (int)((n3 & 0xFFFF) / 2141) + 1,
     };
 }
 
@@ -311,6 +311,69 @@ static bool read_conversion(reading *in, const conversion *item)
     }
 }
 
+/* ---------------------------------------------------------------- ISO 8601, the quick way
+ *
+ * Most columns are in "%Y-%m-%d", alone or with a clock behind it. That beginning of a format is known by
+ * sight, and read and written without walking over it; what follows takes the general way.
+ */
+
+static bool begins_iso_date(const char *format)
+{
+    return format[0] == '%' && format[1] == 'Y' && format[2] == '-' && format[3] == '%' && format[4] == 'm' &&
+           format[5] == '-' && format[6] == '%' && format[7] == 'd';
+}
+
+enum { ISO_DATE = 8, ISO_MINUTES = 14, ISO_SECONDS = 17 }; /* bytes of the format that are known */
+
+static int iso_beginning(const char *format)
+{
+    if (!begins_iso_date(format))
+        return 0;
+    format += ISO_DATE;
+    if (!((format[0] == ' ' || format[0] == 'T') && format[1] == '%' && format[2] == 'H' &&
+          format[3] == ':' && format[4] == '%' && format[5] == 'M'))
+        return ISO_DATE;
+    return format[6] == ':' && format[7] == '%' && format[8] == 'S' ? ISO_SECONDS : ISO_MINUTES;
+}
+
+/* Two digits, or 100 and more. */
+static int two_digits(const char *text)
+{
+    const unsigned tens = (unsigned char)(text[0] - '0'), ones = (unsigned char)(text[1] - '0');
+    return tens > 9 || ones > 9 ? 100 : (int)(tens * 10 + ones);
+}
+
+/* Reads what the format's known beginning asks for, as far as the text has it in full width. Returns the
+ * bytes of the format that are done; nothing is wrong yet when they are few. */
+static int read_iso(reading *in, const char *format)
+{
+    const int known = iso_beginning(format);
+    const char *const at = in->at;
+    if (known == 0 || in->end - at < 10 || at[4] != '-' || at[7] != '-')
+        return 0;
+    const int century = two_digits(at), year = two_digits(at + 2), month = two_digits(at + 5),
+              day = two_digits(at + 8);
+    if (century > 99 || year > 99 || century + year == 0 || month < 1 || month > 12 || day < 1 || day > 31)
+        return 0;
+    in->year = century * 100 + year;
+    in->month = month;
+    in->day = day;
+    in->at += 10;
+    if (known == ISO_DATE || in->end - at < 16 || at[10] != format[8] || at[13] != ':')
+        return ISO_DATE;
+    const int hour = two_digits(at + 11), minute = two_digits(at + 14);
+    if (hour > 23 || minute > 59)
+        return ISO_DATE;
+    in->hour = hour;
+    in->minute = minute;
+    in->at += 6;
+    if (known == ISO_MINUTES || in->end - at < 19 || at[16] != ':' || two_digits(at + 17) > 59)
+        return ISO_MINUTES;
+    in->second = two_digits(at + 17);
+    in->at += 3;
+    return ISO_SECONDS;
+}
+
 /* What was read as seconds; false for a day that the month or year does not have. */
 static bool assemble(const reading *in, double *out)
 {
@@ -337,7 +400,9 @@ bool rfi_datetime_parse(const char *text, size_t length, const char *format, boo
                         int32_t *utc_offset_s)
 {
     reading in = {.at = text, .end = text + length, .strict = strict, .year = 1900, .month = 1, .day = 1};
-    bool after_conversion = false;
+    const int known = read_iso(&in, format);
+    bool after_conversion = known > 0;
+    format += known;
     while (*format != '\0') {
         conversion item;
         if (!next_item(&format, &item))
@@ -427,6 +492,7 @@ bool rf_datetime_format_valid(const char *format, const char **reason)
 typedef struct writing {
     char *at, *end;
     bool full;
+    int32_t days; /* since 1970-01-01 */
     date day;
     int hour, minute, second;
     int32_t fraction_ns, offset_s;
@@ -488,7 +554,7 @@ static void put_conversion(writing *out, const conversion *item)
         put_number(out, out->day.day, 2, padded);
         break;
     case 'j':
-        put_number(out, out->day.day_of_year, 3, padded);
+        put_number(out, out->days - days_of_date(out->day.year, 1, 1) + 1, 3, padded);
         break;
     case 'H':
         put_number(out, out->hour, 2, padded);
@@ -519,7 +585,8 @@ static void put_conversion(writing *out, const conversion *item)
         break;
     case 'a':
     case 'A':
-        put_name(out, day_names[out->day.weekday], item->letter == 'a' ? 3 : 0, capitals);
+        /* 0000-03-01 was a Wednesday */
+        put_name(out, day_names[(out->days + DAYS_TO_1970 + 3) % 7], item->letter == 'a' ? 3 : 0, capitals);
         break;
     case 'z':
         put_offset(out, item->flag == ':');
@@ -532,14 +599,45 @@ static void put_conversion(writing *out, const conversion *item)
     }
 }
 
+static char *put_two(char *out, int value)
+{
+    const int tens = value * 103 >> 10; /* value / 10 below 100 */
+    out[0] = (char)('0' + tens);
+    out[1] = (char)('0' + value - 10 * tens);
+    return out + 2;
+}
+
+/* Writes a format that is nothing but an ISO beginning of `known` bytes, into room enough. */
+static size_t write_iso(const writing *from, char *out, const char *format, int known)
+{
+    char *at = put_two(put_two(out, from->day.year / 100), from->day.year % 100);
+    *at++ = '-';
+    at = put_two(at, from->day.month);
+    *at++ = '-';
+    at = put_two(at, from->day.day);
+    if (known > ISO_DATE) {
+        *at++ = format[ISO_DATE];
+        at = put_two(at, from->hour);
+        *at++ = ':';
+        at = put_two(at, from->minute);
+    }
+    if (known > ISO_MINUTES) {
+        *at++ = ':';
+        at = put_two(at, from->second);
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
 /* Rounds to the unit, half up: whole seconds since 1970 and the nanoseconds above them. */
 static int64_t round_to_unit(double value, int64_t unit_s, int digits, int32_t *fraction_ns)
 {
-    const double whole = floor(value), fraction = value - whole;
-    int64_t seconds = (int64_t)whole;
+    int64_t seconds = (int64_t)value;
+    seconds -= (double)seconds > value; /* down, also below zero */
+    const double fraction = value - (double)seconds;
     *fraction_ns = 0;
     if (digits > 0) {
-        const int32_t units = (int32_t)floor(fraction * pow10_i32[digits] + 0.5);
+        const int32_t units = (int32_t)(fraction * pow10_i32[digits] + 0.5);
         if (units == pow10_i32[digits])
             return seconds + 1;
         *fraction_ns = units * pow10_i32[9 - digits];
@@ -548,7 +646,8 @@ static int64_t round_to_unit(double value, int64_t unit_s, int digits, int32_t *
     if (unit_s == 1)
         return seconds + (fraction >= 0.5);
     seconds += unit_s / 2; /* units above a second are even: whole seconds decide */
-    const int64_t into = seconds % unit_s;
+    /* division by a constant is several times as fast */
+    const int64_t into = unit_s == DAY_S ? seconds % DAY_S : unit_s == 60 ? seconds % 60 : seconds % unit_s;
     return seconds - (into < 0 ? into + unit_s : into);
 }
 
@@ -559,17 +658,26 @@ size_t rf_datetime_format(char *out, size_t capacity, double value, const char *
     /* Far outside the calendar: the conversion to an integer below must not overflow. */
     if (capacity == 0 || !(fabs(value) < 1e12) || utc_offset_s > OFFSET_MAX_S || utc_offset_s < -OFFSET_MAX_S)
         return 0;
-    const int64_t unit_s = last_unit(format, &digits);
+    const int known = iso_beginning(format);
+    const bool all_known = known > 0 && format[known] == '\0';
+    int64_t unit_s = known == ISO_DATE ? DAY_S : known == ISO_MINUTES ? 60 : 1;
+    if (all_known)
+        digits = 0;
+    else
+        unit_s = last_unit(format, &digits);
     writing to = {.at = out, .end = out + capacity - 1, .offset_s = utc_offset_s};
     const int64_t local = round_to_unit(value + utc_offset_s, unit_s, digits, &to.fraction_ns);
     const int64_t days = (local >= 0 ? local : local - (DAY_S - 1)) / DAY_S;
     if (days < first_day || days > last_day)
         return 0;
     const int in_day = (int)(local - days * DAY_S);
-    to.day = date_of_days((int32_t)days);
+    to.days = (int32_t)days;
+    to.day = date_of_days(to.days);
     to.hour = in_day / 3600;
     to.minute = in_day / 60 % 60;
     to.second = in_day % 60;
+    if (all_known && capacity >= 20)
+        return write_iso(&to, out, format, known);
     while (*format != '\0') {
         conversion item;
         if (!next_item(&format, &item))

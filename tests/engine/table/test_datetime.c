@@ -57,6 +57,29 @@ static void every_day_from_1600_to_2400_is_read_and_written(void **state)
     }
 }
 
+static void every_month_of_the_years_1_to_9999_begins_and_ends(void **state)
+{
+    (void)state;
+    static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t day_number = -719162; /* 0001-01-01 */
+    for (int year = 1; year <= 9999; year++) {
+        const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        for (int month = 1; month <= 12; month++) {
+            const int days = lengths[month - 1] + (month == 2 && leap);
+            for (int day = 1; day <= days; day += days - 1) {
+                char wanted[40], got[16];
+                double value = 0;
+                snprintf(wanted, sizeof wanted, "%04d-%02d-%02d", year, month, day);
+                assert_true(rf_datetime_parse(wanted, 10, "%Y-%m-%d", &value, NULL));
+                assert_true(value == (double)(day_number + day - 1) * 86400.0);
+                rf_datetime_format(got, sizeof got, value, "%Y-%m-%d", 0);
+                assert_string_equal(got, wanted);
+            }
+            day_number += days;
+        }
+    }
+}
+
 static void every_line_of_the_reference_is_read_and_written(void **state)
 {
     (void)state;
@@ -483,6 +506,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_day_from_1600_to_2400_is_read_and_written),
+        cmocka_unit_test(every_month_of_the_years_1_to_9999_begins_and_ends),
         cmocka_unit_test(every_line_of_the_reference_is_read_and_written),
         cmocka_unit_test(forms_and_their_values),
         cmocka_unit_test(texts_that_do_not_match_are_refused),
