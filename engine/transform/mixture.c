@@ -8,10 +8,7 @@
 #include "engine/transform/mixture_points.h"
 #include "kernels/math/math64.h"
 
-enum {
-    POLISH_MIN = 2, /* passes over all values after the loop on bins                  */
-    POLISH_MAX = 5,
-};
+enum { POLISH = 2 }; /* passes over all values after the loop on bins */
 
 #define KMEANS_TOLERANCE 1e-4
 #define PICK_FLOOR       1e-6 /* added to each kept component's probability */
@@ -51,7 +48,7 @@ out:
     return rc;
 }
 
-/* Nearly all iterations on bins, and the last few on all values: within 1e-6 of a run on all values at a twentieth of its cost. */
+/* Nearly all iterations on bins, and the last two on all values: within 1e-6 of a run on all values at a small part of its cost. */
 static rf_code fit_bins(rf_mixture *out, const rfi_prepared *data, const rf_mixture_options *options,
                         rf_error *err)
 {
@@ -59,12 +56,12 @@ static rf_code fit_bins(rf_mixture *out, const rfi_prepared *data, const rf_mixt
     rfi_variational state;
     double *bins = NULL;
     rfi_points coarse;
-    RF_TRY(RF_NEW_ARRAY(&bins, 3 * RFI_BINS, "the bins of a mixture", err));
+    RF_TRY(RF_NEW_ARRAY(&bins, 3 * RFI_BINS_ROOM, "the bins of a mixture", err));
     rfi_points_bin(&coarse, data, bins);
     const rfi_points exact = {.value = data->value, .count = data->count, .n = data->n};
     RF_TRY(start(&state, &coarse, data, options, err));
-    int32_t n_iterations = rfi_variational_run(&state, &coarse, 1, RFI_MIXTURE_ITERATIONS - POLISH_MAX);
-    n_iterations += rfi_variational_run(&state, &exact, POLISH_MIN, POLISH_MAX);
+    int32_t n_iterations = rfi_variational_run(&state, &coarse, 1, RFI_MIXTURE_ITERATIONS - POLISH);
+    n_iterations += rfi_variational_run(&state, &exact, POLISH, POLISH);
     rfi_variational_finish(&state, data->shift, out);
     out->n_iterations = n_iterations;
 out:
@@ -81,7 +78,7 @@ rf_code rf_mixture_fit(rf_mixture *out, const double *values, int64_t n, const r
     RF_TRY(RF_NEW_ARRAY(&scratch, 2 * rfi_points_room(n), "the mixture of a column", err));
     rfi_prepared data;
     rfi_points_prepare(&data, values, n, scratch);
-    rc = data.n > RFI_BINS ? fit_bins(out, &data, options, err) : fit_points(out, &data, options, err);
+    rc = data.n > RFI_EXACT_MAX ? fit_bins(out, &data, options, err) : fit_points(out, &data, options, err);
 out:
     rf_free(scratch);
     return rc;

@@ -6,7 +6,7 @@
  * 2006. All in double.
  *
  * Equal values are merged (exact); above 65,536 distinct values the loop runs on bins that carry count, mean and in-bin variance,
- * and is polished by 2 to 5 passes over all values. Any thread; one call uses one thread. The bits of the result depend on
+ * and is polished by two passes over all values. Any thread; one call uses one thread. The bits of the result depend on
  * nothing but the arguments, and on the values only as a set.
  */
 #ifndef RF_ENGINE_TRANSFORM_MIXTURE_H

@@ -54,21 +54,59 @@ void rfi_points_prepare(rfi_prepared *out, const double *values, int64_t n, doub
     pad(out->value, out->count, NULL, out->n);
 }
 
+/* Where a value falls on the way from the lowest (0) to the highest (1). By rank alone the few values of a long tail would share wide
+ * bins, and a component that lives there would feel it; by position alone a crowd would share one. So a third of the way each is by rank, by
+ * position, and by the root of the distance from the mean, which holds when one value lies far outside. */
+typedef struct way {
+    double per_rank, low, per_distance, root_low, per_root;
+} way;
+
+static double signed_root(double x)
+{
+    return x < 0.0 ? -sqrt(-x) : sqrt(x);
+}
+
+/* Bins for each unit of a stretch. A stretch too short to divide by counts for nothing. */
+static double bins_per(double stretch)
+{
+    const double bins = RFI_BINS / 3.0 / stretch;
+    return bins < 1e300 ? bins : 0.0;
+}
+
+static void find_way(way *out, const rfi_prepared *data)
+{
+    const double low = data->value[0], high = data->value[data->n - 1];
+    out->per_rank = bins_per((double)data->n_values);
+    out->low = low;
+    out->per_distance = bins_per(high - low);
+    out->root_low = signed_root(low);
+    out->per_root = bins_per(signed_root(high) - signed_root(low));
+}
+
+static double bin_of(const way *along, double before, double value)
+{
+    return floor(before * along->per_rank + (value - along->low) * along->per_distance +
+                 (signed_root(value) - along->root_low) * along->per_root);
+}
+
 void rfi_points_bin(rfi_points *out, const rfi_prepared *data, double *scratch)
 {
-    double *value = scratch, *count = scratch + RFI_BINS, *spread = scratch + 2 * RFI_BINS;
-    const double bins_per_value = (double)RFI_BINS / (double)data->n_values;
-    double before = 0.0;
+    double *value = scratch, *count = scratch + RFI_BINS_ROOM, *spread = scratch + 2 * RFI_BINS_ROOM;
+    way along;
+    find_way(&along, data);
+    double before = 0.0, next = bin_of(&along, 0.0, data->value[0]);
     int64_t n = 0;
     for (int64_t i = 0; i < data->n; n++) {
-        const double bin = floor(before * bins_per_value), origin = data->value[i];
+        const double bin = next, origin = data->value[i];
         double weight = 0.0, first = 0.0, second = 0.0;
-        for (; i < data->n && floor(before * bins_per_value) == bin; i++) {
+        for (; i < data->n && next == bin; i++) {
             double d = data->value[i] - origin, w = data->count[i];
             weight += w;
             first = fma(w, d, first);
             second = fma(w * d, d, second);
             before += w;
+            if (i + 1 < data->n)
+                next = bin_of(&along, before, data->value[i + 1]);
         }
         double mean = first / weight, variance = second / weight - mean * mean;
         value[n] = origin + mean;

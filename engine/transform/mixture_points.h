@@ -5,7 +5,11 @@
 
 #include "engine/transform/mixture_step.h"
 
-enum { RFI_BINS = 65536 }; /* distinct values up to which every iteration sees them all */
+enum {
+    RFI_EXACT_MAX = 65536, /* distinct values up to which every iteration sees them all */
+    RFI_BINS = 65536,
+    RFI_BINS_ROOM = RFI_BINS + RFI_LANES, /* the highest value may open one more */
+};
 
 typedef struct rfi_prepared {
     double *value, *count; /* the distinct values about their mean, and how often each stood there */
@@ -19,8 +23,8 @@ int64_t rfi_points_room(int64_t n);
 /* `scratch`: 2 * rfi_points_room(n) numbers, in which the result lives. */
 void rfi_points_prepare(rfi_prepared *out, const double *values, int64_t n, double *scratch);
 
-/* Quantile bins: a point stands for about n / RFI_BINS neighbouring values, with their mean and their variance. `scratch`: 3 * RFI_BINS
- * numbers, in which the result lives. */
+/* Bins: a point stands for neighbouring values, with their mean and their variance. `scratch`: 3 * RFI_BINS_ROOM numbers, in which the
+ * result lives. */
 void rfi_points_bin(rfi_points *out, const rfi_prepared *data, double *scratch);
 
 #endif

@@ -19,6 +19,14 @@ static uint32_t digit_of(double value, int digit)
     return (uint32_t)(key_of(value) >> (digit * DIGIT_BITS)) & (BUCKETS - 1);
 }
 
+/* All digits are counted in one pass: the counts do not depend on the order. */
+static void count_digits(int64_t counts[DIGITS][BUCKETS], const double *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int digit = 0; digit < DIGITS; digit++)
+            counts[digit][digit_of(values[i], digit)]++;
+}
+
 /* Turns counts into first positions; false when all values share one digit. */
 static bool find_places(int64_t *places, int64_t n)
 {
@@ -45,15 +53,14 @@ void rfi_sort_f64(double *values, double *scratch, int64_t n)
 {
     if (is_sorted(values, n))
         return;
+    int64_t places[DIGITS][BUCKETS] = {0};
+    count_digits(places, values, n);
     double *from = values, *to = scratch;
     for (int digit = 0; digit < DIGITS; digit++) {
-        int64_t places[BUCKETS] = {0};
-        for (int64_t i = 0; i < n; i++)
-            places[digit_of(from[i], digit)]++;
-        if (!find_places(places, n))
+        if (!find_places(places[digit], n))
             continue;
         for (int64_t i = 0; i < n; i++)
-            to[places[digit_of(from[i], digit)]++] = from[i];
+            to[places[digit][digit_of(from[i], digit)]++] = from[i];
         double *swap = from;
         from = to;
         to = swap;
