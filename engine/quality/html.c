@@ -106,17 +106,18 @@ static const char *title_of(const rfi_page *page)
 static void head(rfi_page *page)
 {
     rf_buf *out = page->out;
-    rf_buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src "
-                     "data:; style-src '");
+    rf_buf_puts(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
+        "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src '");
     rf_buf_puts(out, rfi_page_css_hash);
     rf_buf_puts(out, "'; script-src '");
     rf_buf_puts(out, rfi_page_js_hash);
-    rf_buf_puts(out, "'; base-uri 'none'; form-action 'none'\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" "
-                     "content=\"no-referrer\">\n"
-                     "<link rel=\"icon\" href=\"data:,\">\n<title>");
+    rf_buf_puts(
+        out,
+        "'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, "
+        "initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" "
+        "content=\"no-referrer\">\n<link rel=\"icon\" href=\"data:,\">\n<title>");
     rfi_html_puts(out, title_of(page));
     rf_buf_puts(out, " – synthetic data report</title>\n<style>");
     rf_buf_puts(out, rfi_page_css);
@@ -126,11 +127,10 @@ static void head(rfi_page *page)
 /* The two words that every drawing uses, as the drawings show them. */
 static void legend(rf_buf *out)
 {
-    rf_buf_puts(out, "<span class=\"legend\"><svg viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path "
-                     "class=\"real\" d=\"M0 12V5H8V1H15V7H22V12Z\"/>"
-                     "</svg>real<svg viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path class=\"syn\" d=\"M0 "
-                     "11V6H8V2H15V8H22V11\"/></svg>"
-                     "synthetic</span>");
+    rf_buf_puts(
+        out, "<span class=\"legend\"><svg viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path class=\"real\" "
+             "d=\"M0 12V5H8V1H15V7H22V12Z\"/></svg>real<svg viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path "
+             "class=\"syn\" d=\"M0 11V6H8V2H15V8H22V11\"/></svg>synthetic</span>");
 }
 
 static void navigation(rf_buf *out)

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 /* Units of the drawings' own coordinates; a card is about as wide as that many CSS pixels. */
 static const double chart_width = 400, chart_left = 38, chart_right = 6, chart_top = 8, plot_height = 164;
 static const double slot_width = 14, slot_gap = 6; /* of what lies outside the axis */
@@ -54,19 +56,11 @@ static void grid(rf_buf *out, const histogram *h)
         const double share = rfi_step_times(step, k), y = y_of(h, share);
         if (share > h->top_share)
             break;
-        rf_buf_puts(out, k == 0 ? "<path class=\"axis\" d=\"M" : "<path class=\"grid\" d=\"M");
-        rfi_html_number(out, chart_left);
-        rf_buf_puts(out, " ");
-        rfi_html_number(out, y);
-        rf_buf_puts(out, "H");
-        rfi_html_number(out, chart_width - chart_right);
-        rf_buf_puts(out, "\"/><text class=\"e\" x=\"");
-        rfi_html_number(out, chart_left - 5);
-        rf_buf_puts(out, "\" y=\"");
-        rfi_html_number(out, y + 3.5);
-        rf_buf_puts(out, "\">");
-        rfi_html_fixed(out, 100 * share, 3, 0);
-        rf_buf_puts(out, "%</text>");
+        char text[RF_NUMBER_TEXT_MAX + 1];
+        const size_t length = rf_format_fixed(text, 100 * share, 3, 0);
+        memcpy(text + length, "%", 2);
+        rfi_svg_across(out, k == 0 ? "axis" : "grid", chart_left, chart_width - chart_right, y);
+        rfi_svg_text(out, "e", chart_left - 5, y + 3.5, text);
     }
 }
 
@@ -140,11 +134,7 @@ static void ticks(rf_buf *out, const histogram *h)
         const char *text = h->bins->tick_text[i];
         const double x = x_of(h, h->bins->tick_position[i]);
         const double half = rfi_html_width(text, strlen(text)) * letter_height / 2;
-        rf_buf_puts(out, "<path class=\"axis\" d=\"M");
-        rfi_html_number(out, x);
-        rf_buf_puts(out, " ");
-        rfi_html_number(out, ground);
-        rf_buf_puts(out, "v4\"/>");
+        rfi_svg_down(out, "axis", x, ground, 4);
         const double centre = x + half > free_to ? free_to - half : x - half < 0 ? half : x;
         if (fabs(centre - x) > half || centre - half < free_from)
             continue;

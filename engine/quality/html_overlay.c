@@ -15,8 +15,8 @@ static void mini(rf_buf *out, const char *what, const char *value, double real, 
         rfi_html_puts(out, value);
         rf_buf_puts(out, "</b>");
     }
-    rf_buf_puts(out, "</span><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-                     "<rect class=\"track\" width=\"100\" height=\"10\"/>");
+    rf_buf_puts(out, "</span><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
+                     "aria-hidden=\"true\"><rect class=\"track\" width=\"100\" height=\"10\"/>");
     rfi_svg_box(out, "real", 0, isnan(real) ? 0 : 100 * real, 0, 5);
     rf_buf_puts(out, "/>");
     rfi_svg_box(out, "synb", 0, isnan(synthetic) ? 0 : 100 * synthetic, 5, 5);
@@ -139,12 +139,10 @@ void rfi_html_overlays(rfi_page *page)
     int32_t n_modelled = 0, n_drawn = 0;
     for (int32_t i = 0; i < page->quality->n_columns; i++)
         n_modelled += page->quality->columns[i].modelled;
-    rf_buf_puts(
-        out, "<section id=\"columns\"><h2>Columns, weakest first</h2>"
-             "<p class=\"lead\">Each drawing lays the synthetic column over the real one. The number is the "
-             "column’s "
-             "shape score: 1 means that the two distributions are the same. Point at a bar to read it; "
-             "bars under &lt; and &gt; hold what lies beyond the axis.</p>");
+    rf_buf_puts(out, "<section id=\"columns\"><h2>Columns, weakest first</h2><p class=\"lead\">Each drawing "
+                     "lays the synthetic column over the real one. The number is the column’s shape score: 1 "
+                     "means that the two distributions are the same. Point at a bar to read it; bars under "
+                     "&lt; and &gt; hold what lies beyond the axis.</p>");
     if (n_modelled == 0)
         rf_buf_puts(out, "<p class=\"none\">No column was compared.</p>");
     rf_buf_puts(out, "<div class=\"cards\">\n");

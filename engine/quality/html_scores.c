@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 /* ------------------------------------------------------------------ scores */
 
 /* The arc is half a circle whose length is called 100, so that a share of it needs no trigonometry. */
@@ -79,8 +81,7 @@ static void diagnostic_card(rf_buf *out, const rf_quality *quality)
                                                      : "l0";
     open_judged(out, "Diagnostic", quality->diagnostic, "not scored", sound ? "sound" : "has defects", level);
     rf_buf_puts(out, "Whether the basics hold: values inside the real ranges and categories, keys unique, "
-                     "the same columns and "
-                     "types. Validity ");
+                     "the same columns and types. Validity ");
     rfi_html_score(out, quality->validity, NULL);
     rf_buf_puts(out, ", structure ");
     rfi_html_score(out, quality->structure, NULL);
@@ -95,8 +96,7 @@ void rfi_html_scores(rfi_page *page)
     rf_buf_puts(out, "<section id=\"scores\"><h2>Scores</h2><div class=\"headlines\">\n");
     open_card(out, "Overall", quality->overall_gated, "not scored");
     rf_buf_puts(out, "The mean of column shapes and strong-pair trends: how much the two tables look alike, "
-                     "one column and one pair "
-                     "at a time.");
+                     "one column and one pair at a time.");
     close_card(out,
                "It says nothing about privacy, and columns shuffled independently would still score well.");
     open_card(out, "Column shapes", quality->shapes, "no column");
@@ -105,8 +105,7 @@ void rfi_html_scores(rfi_page *page)
     trend_cards(out, quality);
     diagnostic_card(out, quality);
     rf_buf_puts(out, "</div><p class=\"hint\">1 is a perfect match, 0 none at all. From 0.95 a score is "
-                     "called very close, from 0.90 "
-                     "close, from 0.80 fair, below that weak.</p></section>\n");
+                     "called very close, from 0.90 close, from 0.80 fair, below that weak.</p></section>\n");
 }
 
 /* ------------------------------------------------------------------ privacy */
@@ -156,30 +155,33 @@ static void distance_row(rf_buf *out, const char *what, const rf_dcr_summary *dc
     rf_buf_puts(out, "</td></tr>");
 }
 
+/* Where the drawing of distances begins, and how wide one unit of distance is. */
+typedef struct distance_scale {
+    double left, per_unit;
+} distance_scale;
+
 /* Least to greatest as a thin line, 5 % to the median as a thick one, the mean as a stroke. */
 static void distance_line(rf_buf *out, const char *class_name, const char *what, const rf_dcr_summary *dcr,
-                          double scale, double y)
+                          distance_scale scale, double y)
 {
-    enum { LEFT = 108 };
-    rf_buf_printf(out, "<g class=\"%s\"><text x=\"0\" y=\"", class_name);
-    rfi_html_number(out, y + 4);
-    rf_buf_printf(out, "\">%s</text><path class=\"thin\" d=\"M", what);
-    rfi_html_number(out, LEFT + dcr->min * scale);
-    rf_buf_puts(out, " ");
-    rfi_html_number(out, y);
-    rf_buf_puts(out, "H");
-    rfi_html_number(out, LEFT + dcr->max * scale);
-    rf_buf_puts(out, "\"/><path class=\"thick\" d=\"M");
-    rfi_html_number(out, LEFT + dcr->p5 * scale);
-    rf_buf_puts(out, " ");
-    rfi_html_number(out, y);
-    rf_buf_puts(out, "H");
-    rfi_html_number(out, LEFT + dcr->median * scale);
-    rf_buf_puts(out, "\"/><path class=\"stroke\" d=\"M");
-    rfi_html_number(out, LEFT + dcr->mean * scale);
-    rf_buf_puts(out, " ");
-    rfi_html_number(out, y - 8);
-    rf_buf_puts(out, "v16\"/></g>");
+    const double left = scale.left, unit = scale.per_unit;
+    rf_buf_printf(out, "<g class=\"%s\">", class_name);
+    rfi_svg_text(out, "n", 0, y + 4, what);
+    rfi_svg_across(out, "thin", left + dcr->min * unit, left + dcr->max * unit, y);
+    rfi_svg_across(out, "thick", left + dcr->p5 * unit, left + dcr->median * unit, y);
+    rfi_svg_down(out, "stroke", left + dcr->mean * unit, y - 8, 16);
+    rf_buf_puts(out, "</g>");
+}
+
+static void distance_ticks(rf_buf *out, rfi_step step, double end, distance_scale scale, double ground)
+{
+    for (int k = 0; rfi_step_times(step, k) <= end * (1 + 1e-9); k++) {
+        char text[RF_NUMBER_TEXT_MAX];
+        const double x = scale.left + rfi_step_times(step, k) * scale.per_unit;
+        rf_format_fixed(text, rfi_step_times(step, k), 6, 0);
+        rfi_svg_down(out, "grid", x, 2, ground);
+        rfi_svg_text(out, "m", x, ground + 17, text);
+    }
 }
 
 static void distance_drawing(rf_buf *out, const rf_quality *quality, bool holdout)
@@ -187,23 +189,12 @@ static void distance_drawing(rf_buf *out, const rf_quality *quality, bool holdou
     enum { LEFT = 108, WIDTH = 488 };
     const double top = fmax(quality->dcr.max, holdout ? quality->dcr_holdout.max : 0);
     const rfi_step step = rfi_step_nice(top > 0 ? top / 5 : 0.2, 0);
-    const double width = rfi_step_times(step, 1), end = width * ceil(top / width - 1e-9),
-                 scale = WIDTH / (end > 0 ? end : 1);
+    const double width = rfi_step_times(step, 1), end = fmax(width, width * ceil(top / width - 1e-9));
+    const distance_scale scale = {LEFT, WIDTH / end};
     const int ground = holdout ? 62 : 34;
-    rf_buf_printf(out,
-                  "<svg class=\"distances\" viewBox=\"0 0 612 %d\" role=\"img\" aria-label=\"Distances to "
-                  "the closest real row\">",
-                  ground + 22);
-    for (int k = 0; rfi_step_times(step, k) <= end * (1 + 1e-9); k++) {
-        const double x = LEFT + rfi_step_times(step, k) * scale;
-        rf_buf_puts(out, "<path class=\"grid\" d=\"M");
-        rfi_html_number(out, x);
-        rf_buf_printf(out, " 2V%d\"/><text class=\"m\" x=\"", ground + 2);
-        rfi_html_number(out, x);
-        rf_buf_printf(out, "\" y=\"%d\">", ground + 17);
-        rfi_html_fixed(out, rfi_step_times(step, k), 6, 0);
-        rf_buf_puts(out, "</text>");
-    }
+    rf_buf_printf(out, "<svg class=\"distances\" viewBox=\"0 0 612 %d\" role=\"img\" ", ground + 22);
+    rf_buf_puts(out, "aria-label=\"Distances to the closest real row\">");
+    distance_ticks(out, step, end, scale, ground);
     distance_line(out, "ds", "synthetic", &quality->dcr, scale, 18);
     if (holdout)
         distance_line(out, "dh", "holdout", &quality->dcr_holdout, scale, 46);
@@ -218,8 +209,7 @@ static void distance_reading(rf_buf *out, const rf_quality *quality, bool holdou
     rfi_html_count(out, quality->dcr.n_real);
     rf_buf_puts(out, " real rows is: 0 is a copy, 1 differs in everything. ");
     rf_buf_puts(out, holdout ? "The holdout is the yardstick: synthetic rows that lie clearly nearer than "
-                               "its rows do, most of all at the "
-                               "5 % mark, remember real ones."
+                               "its rows do, most of all at the 5 % mark, remember real ones."
                              : "Without a holdout there is no yardstick for what is near; one can be given "
                                "with <code>--holdout</code>.");
     rf_buf_puts(out, "</p>");
@@ -236,14 +226,11 @@ static void distances(rf_buf *out, const rf_quality *quality)
     distance_reading(out, quality, holdout);
     distance_drawing(out, quality, holdout);
     rf_buf_puts(
-        out,
-        "<p class=\"hint\">Thin line: least to greatest. Thick line: from the 5 % mark to the median. "
-        "Stroke: mean.</p>"
-        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rows</th><th scope=\"col\">Compared</th>"
-        "<th scope=\"col\">With real</th><th scope=\"col\">Least</th><th scope=\"col\">5 %</th><th "
-        "scope=\"col\">Median</th>"
-        "<th scope=\"col\">Mean</th><th scope=\"col\">Greatest</th><th scope=\"col\">At "
-        "0</th></tr></thead><tbody>");
+        out, "<p class=\"hint\">Thin line: least to greatest. Thick line: from the 5 % mark to the median. "
+             "Stroke: mean.</p><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rows</th><th "
+             "scope=\"col\">Compared</th><th scope=\"col\">With real</th><th scope=\"col\">Least</th><th "
+             "scope=\"col\">5 %</th><th scope=\"col\">Median</th><th scope=\"col\">Mean</th><th "
+             "scope=\"col\">Greatest</th><th scope=\"col\">At 0</th></tr></thead><tbody>");
     distance_row(out, "Synthetic", &quality->dcr);
     if (holdout)
         distance_row(out, "Holdout", &quality->dcr_holdout);
@@ -253,10 +240,9 @@ static void distances(rf_buf *out, const rf_quality *quality)
 void rfi_html_privacy(rfi_page *page)
 {
     rf_buf *out = page->out;
-    rf_buf_puts(out,
-                "<section id=\"privacy\"><h2>Privacy</h2><p class=\"lead\">Two checks for rows that were "
-                "remembered instead of made. "
-                "They can find trouble; they cannot prove that there is none.</p><div class=\"privacy\">\n");
+    rf_buf_puts(out, "<section id=\"privacy\"><h2>Privacy</h2><p class=\"lead\">Two checks for rows that "
+                     "were remembered instead of made. They can find trouble; they cannot prove that there "
+                     "is none.</p><div class=\"privacy\">\n");
     copies(out, page->quality);
     distances(out, page->quality);
     rf_buf_puts(out, "</div></section>\n");

@@ -17,8 +17,8 @@ static void score_bar(rf_buf *out, double score)
 {
     rf_buf_printf(
         out,
-        "<svg class=\"bar %s\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-        "<rect class=\"track\" width=\"100\" height=\"8\"/><rect class=\"fill\" height=\"8\" width=\"",
+        "<svg class=\"bar %s\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect "
+        "class=\"track\" width=\"100\" height=\"8\"/><rect class=\"fill\" height=\"8\" width=\"",
         rfi_html_level(score));
     rfi_html_number(out, isnan(score) ? 0 : 100 * score);
     rf_buf_puts(out, "\"/></svg>");
@@ -96,11 +96,11 @@ static void weak_pairs(rfi_page *page)
 
 void rfi_html_weakest(rfi_page *page)
 {
-    rf_buf_puts(page->out, "<section id=\"weakest\"><h2>Weakest first</h2><p class=\"lead\">Where the "
-                           "synthetic table departs most from "
-                           "the real one. A pair is marked <em class=\"chip\">strong</em> when its columns "
-                           "are clearly related in the "
-                           "real table; only those count in the overall score.</p><div class=\"two\">");
+    rf_buf_puts(
+        page->out,
+        "<section id=\"weakest\"><h2>Weakest first</h2><p class=\"lead\">Where the synthetic table departs "
+        "most from the real one. A pair is marked <em class=\"chip\">strong</em> when its columns are "
+        "clearly related in the real table; only those count in the overall score.</p><div class=\"two\">");
     weak_columns(page);
     weak_pairs(page);
     rf_buf_puts(page->out, "</div></section>\n");
@@ -245,11 +245,11 @@ static void pair_table(rfi_page *page)
 
 void rfi_html_tables(rfi_page *page)
 {
-    rf_buf_puts(page->out, "<section id=\"tables\"><h2>All numbers</h2><p class=\"lead\">Shape, pair trends, "
-                           "validity and format are "
-                           "defined as in SDMetrics 0.32.0. Coverage is the share of the real range or of "
-                           "the real categories that the "
-                           "synthetic column reaches. A dash means not defined for that column.</p>");
+    rf_buf_puts(
+        page->out,
+        "<section id=\"tables\"><h2>All numbers</h2><p class=\"lead\">Shape, pair trends, validity and "
+        "format are defined as in SDMetrics 0.32.0. Coverage is the share of the real range or of the real "
+        "categories that the synthetic column reaches. A dash means not defined for that column.</p>");
     column_table(page);
     pair_table(page);
     rf_buf_puts(page->out, "</section>\n");
