@@ -1,109 +1,142 @@
-/* cpu_activate.c - the generator's last step, row by row: tanh and Gumbel-softmax, and their way back with the conditional loss. */
+/* cpu_activate.c - the generator's last step: tanh and Gumbel-softmax, and their way back with the conditional loss.
+ *
+ * A task takes sixteen rows, turns them so that rows are lanes (cpu_softmax.h), and turns the result back.
+ */
 #include "kernels/cpu/cpu_draw.h"
 
 #include <string.h>
 
 #include "kernels/cpu/cpu_softmax.h"
+#include "kernels/cpu/cpu_transpose.h"
 #include "kernels/math/math32.h"
 
-enum { ACTIVATE_ROWS = 8, PIECE = 256 };
+/* Rows of a block, one of the tiles' lanes each. */
+enum { BLOCK = RFI_LANES };
+
+/* A block's share of the scratch: `tiles` times 16 x width floats. */
+static float *block_scratch(float *scratch, int32_t first, int32_t width, int32_t tiles)
+{
+    return scratch + (int64_t)first * width * tiles;
+}
+
+static size_t scratch_bytes(int32_t rows, int32_t width, int32_t tiles)
+{
+    return (size_t)rfi_divide_up(rows, BLOCK) * BLOCK * (size_t)width * (size_t)tiles * sizeof(float);
+}
 
 /* ------------------------------------------------------------------ forward */
 
-/* out = (logit + gumbel) / tau, for a whole row; scalar spans are overwritten afterwards. */
-static void add_noise(const rf_activate *op, const rf_draw *draw, int32_t r)
+typedef struct forward_job {
+    const rf_activate *op;
+    float *scratch;
+} forward_job;
+
+/* x = (logit + gumbel) / tau, row by row; scalar spans keep their logit. */
+static void add_noise(const rf_activate *op, float *restrict x, int32_t first, int32_t rows)
 {
-    const float *restrict logits = op->logits.data + r * op->logits.ld;
-    float *restrict out = op->out.data + r * op->out.ld;
     int32_t width = op->layout->width;
-    uint32_t words[PIECE + 6];
     float inverse = 1.0f / op->tau;
-    for (int32_t c = 0; c < width; c += PIECE) {
-        int32_t here = rfi_min32(PIECE, width - c), skip;
-        RFI_FN(rfi_words_at)(words, &skip, *draw, (uint32_t)r * (uint32_t)width + (uint32_t)c, here);
-        const uint32_t *restrict w = words + skip;
-        for (int32_t i = 0; i < here; i++)
-            out[c + i] = (logits[c + i] + rf_gumbel_f32(w[i])) * inverse;
+    RFI_FN(rfi_gumbels)(x, rfi_draw_of(&op->noise), (uint32_t)first * (uint32_t)width, rows * width);
+    for (int32_t r = 0; r < rows; r++, x += width) {
+        const float *restrict logits = op->logits.data + (first + r) * op->logits.ld;
+        for (int32_t c = 0; c < width; c++)
+            x[c] = (logits[c] + x[c]) * inverse;
+        for (int32_t i = 0; i < op->layout->n_spans; i++)
+            if (op->layout->spans[i].kind == RF_SPAN_SCALAR)
+                x[op->layout->spans[i].offset] = logits[op->layout->spans[i].offset];
     }
 }
 
 static void activate_rows(void *arg, int32_t first, int32_t end)
 {
-    const rf_activate *op = arg;
-    const rf_draw draw = rfi_draw_of(&op->noise);
-    for (int32_t r = first; r < end; r++) {
-        const float *logits = op->logits.data + r * op->logits.ld;
-        float *out = op->out.data + r * op->out.ld;
-        add_noise(op, &draw, r);
-        for (int32_t i = 0; i < op->layout->n_spans; i++) {
-            const rf_span *span = &op->layout->spans[i];
-            if (span->kind == RF_SPAN_SCALAR)
-                out[span->offset] = rf_tanh_f32(logits[span->offset]);
-            else
-                rfi_softmax(out + span->offset, out + span->offset, span->width);
-        }
+    const forward_job *job = arg;
+    const rf_activate *op = job->op;
+    int32_t width = op->layout->width;
+    float *x = block_scratch(job->scratch, first, width, 2), *t = x + (int64_t)BLOCK * width;
+    add_noise(op, x, first, end - first);
+    rfi_transpose(t, BLOCK, x, width, end - first, width);
+    for (int32_t i = 0; i < op->layout->n_spans; i++) {
+        const rf_span *span = &op->layout->spans[i];
+        if (span->kind == RF_SPAN_SCALAR)
+            rfi_tile_tanh(t + BLOCK * span->offset);
+        else
+            rfi_tile_softmax(t + BLOCK * span->offset, span->width);
     }
+    rfi_transpose(op->out.data + first * op->out.ld, op->out.ld, t, BLOCK, width, end - first);
 }
 
 void RFI_FN(rfi_activate)(rf_device *device, const rf_activate *op)
 {
-    rfi_run_rows(device, op->logits.rows, ACTIVATE_ROWS, activate_rows, (void *)op);
+    forward_job job = {op, rfi_scratch(device, scratch_bytes(op->logits.rows, op->layout->width, 2))};
+    if (job.scratch)
+        rfi_run_rows(device, op->logits.rows, BLOCK, activate_rows, &job);
 }
 
 /* ------------------------------------------------------------------ back */
 
 typedef struct back_job {
     const rf_activate_back *op;
-    float *row_loss;
+    float *scratch, *row_loss;
 } back_job;
 
-/* dl = y (dy - sum of dy y) / tau */
-static void softmax_back(float *restrict dl, const float *restrict dy, const float *restrict y, int32_t n,
-                         float inverse)
+/* dl = y (dy - sum of dy y) / tau, into dy */
+static void softmax_back(float *restrict dy, const float *restrict y, int32_t n, float inverse)
 {
-    float dot = rfi_dot(dy, y, n);
+    v16 dot = v16_zero(), scale = v16_set(inverse);
     for (int32_t c = 0; c < n; c++)
-        dl[c] = inverse * y[c] * (dy[c] - dot);
+        dot = v16_fma(v16_load(dy + BLOCK * c), v16_load(y + BLOCK * c), dot);
+    for (int32_t c = 0; c < n; c++) {
+        v16 pull = v16_sub(v16_load(dy + BLOCK * c), dot);
+        v16_store(dy + BLOCK * c, v16_mul(v16_mul(scale, v16_load(y + BLOCK * c)), pull));
+    }
+}
+
+/* dl = dy (1 - y^2), into dy */
+static void tanh_back(float *restrict dy, const float *restrict y)
+{
+    for (int32_t i = 0; i < BLOCK; i++)
+        dy[i] *= fmaf(-y[i], y[i], 1.0f);
 }
 
 /* Cross-entropy of the raw logits on the span of the row's conditioned column; its gradient is added. */
 static float conditional_loss(const rf_activate_back *op, int32_t r)
 {
     const rf_span *span = &op->layout->spans[op->condition_span[op->columns[r]]];
-    const float *logits = op->logits.data + r * op->logits.ld + span->offset;
-    float *dl = op->dlogits.data + r * op->dlogits.ld + span->offset;
-    return rfi_cross_entropy(logits, span->width, op->entries[r] - span->cond_offset,
-                             1.0f / (float)op->logits.rows, dl, true);
+    return rfi_cross_entropy_row(op->logits.data + r * op->logits.ld + span->offset, span->width,
+                                 op->entries[r] - span->cond_offset, 1.0f / (float)op->logits.rows,
+                                 op->dlogits.data + r * op->dlogits.ld + span->offset);
 }
 
 static void back_rows(void *arg, int32_t first, int32_t end)
 {
     const back_job *job = arg;
     const rf_activate_back *op = job->op;
+    int32_t width = op->layout->width, rows = end - first;
+    float *dy = block_scratch(job->scratch, first, width, 2), *y = dy + (int64_t)BLOCK * width;
     float inverse = 1.0f / op->tau;
-    for (int32_t r = first; r < end; r++) {
-        const float *dy = op->dout.data + r * op->dout.ld, *y = op->out.data + r * op->out.ld;
-        float *dl = op->dlogits.data + r * op->dlogits.ld;
-        for (int32_t i = 0; i < op->layout->n_spans; i++) {
-            const rf_span *span = &op->layout->spans[i];
-            int32_t c = span->offset;
-            if (span->kind == RF_SPAN_SCALAR)
-                dl[c] = dy[c] * fmaf(-y[c], y[c], 1.0f);
-            else
-                softmax_back(dl + c, dy + c, y + c, span->width, inverse);
-        }
-        if (op->entries)
-            job->row_loss[r] = conditional_loss(op, r);
+    rfi_transpose(dy, BLOCK, op->dout.data + first * op->dout.ld, op->dout.ld, rows, width);
+    rfi_transpose(y, BLOCK, op->out.data + first * op->out.ld, op->out.ld, rows, width);
+    for (int32_t i = 0; i < op->layout->n_spans; i++) {
+        const rf_span *span = &op->layout->spans[i];
+        if (span->kind == RF_SPAN_SCALAR)
+            tanh_back(dy + BLOCK * span->offset, y + BLOCK * span->offset);
+        else
+            softmax_back(dy + BLOCK * span->offset, y + BLOCK * span->offset, span->width, inverse);
     }
+    rfi_transpose(op->dlogits.data + first * op->dlogits.ld, op->dlogits.ld, dy, BLOCK, width, rows);
+    for (int32_t r = first; op->entries && r < end; r++)
+        job->row_loss[r] = conditional_loss(op, r);
 }
 
 void RFI_FN(rfi_activate_back)(rf_device *device, const rf_activate_back *op)
 {
     int32_t rows = op->logits.rows;
-    back_job job = {op, rfi_scratch(device, (size_t)rows * sizeof(float))};
-    if (!job.row_loss)
+    size_t tiles = scratch_bytes(rows, op->layout->width, 2);
+    back_job job = {.op = op, .scratch = rfi_scratch(device, tiles + (size_t)rows * sizeof(float))};
+    if (!job.scratch)
         return;
-    rfi_run_rows(device, rows, ACTIVATE_ROWS, back_rows, &job);
+    job.row_loss = job.scratch + tiles / sizeof(float);
+    rfi_run_rows(device, rows, BLOCK, back_rows, &job);
     double sum = 0.0;
     for (int32_t r = 0; op->entries && r < rows; r++)
         sum += (double)job.row_loss[r];

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernels/cpu/cpu_lanes.h"
 #include "kernels/math/math32.h"
 
 enum {
@@ -12,33 +13,91 @@ enum {
 
 /* ------------------------------------------------------------------ words */
 
-/* Sixteen blocks at once: the same rounds as rf_philox_raw, a lane per block. */
-static void words_16(uint32_t *restrict out, const rf_draw *draw, uint32_t block)
+/* Blocks block .. block+15, the rounds of rf_philox_raw with a lane for each block. Lane 4 i + j of a register holds block
+ * 4 j + i, so that turning the 4 x 4 blocks inside its quarters puts the words in order. */
+#if defined(__AVX512F__)
+
+RFI_INLINE void multiply_512(__m512i a, uint32_t by, __m512i *high, __m512i *low)
 {
-    uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
+    __m512i m = _mm512_set1_epi64(by);
+    __m512i even = _mm512_mul_epu32(a, m), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), m);
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xAAAA, odd);
+    *low = _mm512_mask_mov_epi32(even, 0xAAAA, _mm512_slli_epi64(odd, 32));
+}
+
+static void words_16(uint32_t *out, const rf_draw *draw, uint32_t block)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i c0 = _mm512_set1_epi32((int)draw->step), c1 = _mm512_set1_epi32((int)draw->purpose);
+    __m512i c2 = _mm512_add_epi32(_mm512_set1_epi32((int)block), order), c3 = _mm512_set1_epi32((int)draw->trial);
     uint32_t k0 = (uint32_t)draw->seed, k1 = (uint32_t)(draw->seed >> 32);
-    for (uint32_t i = 0; i < BLOCKS; i++) {
-        c0[i] = draw->step;
-        c1[i] = draw->purpose;
-        c2[i] = block + i;
-        c3[i] = draw->trial;
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        __m512i high0, low0, high1, low1;
+        multiply_512(c0, 0xD2511F53u, &high0, &low0);
+        multiply_512(c2, 0xCD9E8D57u, &high1, &low1);
+        c0 = _mm512_ternarylogic_epi32(high1, c1, _mm512_set1_epi32((int)k0), 0x96);
+        c2 = _mm512_ternarylogic_epi32(high0, c3, _mm512_set1_epi32((int)k1), 0x96);
+        c1 = low1;
+        c3 = low0;
     }
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-        for (int i = 0; i < BLOCKS; i++) {
-            uint32_t c[4] = {c0[i], c1[i], c2[i], c3[i]};
-            rf_philox_round(c, k0, k1);
-            c0[i] = c[0];
-            c1[i] = c[1];
-            c2[i] = c[2];
-            c3[i] = c[3];
-        }
-    for (int i = 0; i < BLOCKS; i++) {
-        out[4 * i] = c0[i];
-        out[4 * i + 1] = c1[i];
-        out[4 * i + 2] = c2[i];
-        out[4 * i + 3] = c3[i];
+    __m512i a = _mm512_unpacklo_epi32(c0, c1), b = _mm512_unpackhi_epi32(c0, c1);
+    __m512i c = _mm512_unpacklo_epi32(c2, c3), d = _mm512_unpackhi_epi32(c2, c3);
+    _mm512_storeu_si512(out, _mm512_unpacklo_epi64(a, c));
+    _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(a, c));
+    _mm512_storeu_si512(out + 32, _mm512_unpacklo_epi64(b, d));
+    _mm512_storeu_si512(out + 48, _mm512_unpackhi_epi64(b, d));
+}
+
+#elif defined(__AVX2__)
+
+RFI_INLINE void multiply_256(__m256i a, uint32_t by, __m256i *high, __m256i *low)
+{
+    __m256i m = _mm256_set1_epi64x(by);
+    __m256i even = _mm256_mul_epu32(a, m), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), m);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+}
+
+static void words_8(uint32_t *out, const rf_draw *draw, uint32_t block)
+{
+    const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    __m256i c0 = _mm256_set1_epi32((int)draw->step), c1 = _mm256_set1_epi32((int)draw->purpose);
+    __m256i c2 = _mm256_add_epi32(_mm256_set1_epi32((int)block), order), c3 = _mm256_set1_epi32((int)draw->trial);
+    uint32_t k0 = (uint32_t)draw->seed, k1 = (uint32_t)(draw->seed >> 32);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        __m256i high0, low0, high1, low1;
+        multiply_256(c0, 0xD2511F53u, &high0, &low0);
+        multiply_256(c2, 0xCD9E8D57u, &high1, &low1);
+        c0 = _mm256_xor_si256(_mm256_xor_si256(high1, c1), _mm256_set1_epi32((int)k0));
+        c2 = _mm256_xor_si256(_mm256_xor_si256(high0, c3), _mm256_set1_epi32((int)k1));
+        c1 = low1;
+        c3 = low0;
+    }
+    __m256i a = _mm256_unpacklo_epi32(c0, c1), b = _mm256_unpackhi_epi32(c0, c1);
+    __m256i c = _mm256_unpacklo_epi32(c2, c3), d = _mm256_unpackhi_epi32(c2, c3);
+    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_unpacklo_epi64(a, c));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(a, c));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 16), _mm256_unpacklo_epi64(b, d));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 24), _mm256_unpackhi_epi64(b, d));
+}
+
+static void words_16(uint32_t *out, const rf_draw *draw, uint32_t block)
+{
+    words_8(out, draw, block);
+    words_8(out + 32, draw, block + 8);
+}
+
+#else
+
+static void words_16(uint32_t *out, const rf_draw *draw, uint32_t block)
+{
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        rf_philox_block words = rf_philox(*draw, block + i);
+        memcpy(out + 4 * i, words.word, sizeof words.word);
     }
 }
+
+#endif
 
 void RFI_FN(rfi_words)(uint32_t *out, rf_draw draw, uint32_t block, int32_t n_blocks)
 {
@@ -60,19 +119,37 @@ void RFI_FN(rfi_words_at)(uint32_t *buffer, int32_t *skip, rf_draw draw, uint32_
 
 /* ------------------------------------------------------------------ normals */
 
+/* Pairs are made sixteen at a time, past the end if need be: a loop with a remainder would make that one by one. */
 void RFI_FN(rfi_normals)(float *restrict out, rf_draw draw, uint32_t first, int32_t n)
 {
     enum { PIECE = 256 };
-    uint32_t words[PIECE + 6];
-    float pair[PIECE + 2];
+    uint32_t words[PIECE + 40] = {0};
+    float pair[PIECE + 32];
     for (int32_t done = 0; done < n; done += PIECE) {
         int32_t here = rfi_min32(PIECE, n - done), skip;
-        int32_t even = here + (here & 1);
-        RFI_FN(rfi_words_at)(words, &skip, draw, first + (uint32_t)done, even);
-        const uint32_t *restrict w = words + skip;
-        for (int32_t i = 0; i < even / 2; i++)
-            rf_normal_pair(w[2 * i], w[2 * i + 1], &pair[2 * i], &pair[2 * i + 1]);
+        RFI_FN(rfi_words_at)(words, &skip, draw, first + (uint32_t)done, here + (here & 1));
+        const uint32_t *w = words + skip;
+        for (int32_t i = 0; i < here; i += 32)
+            for (int32_t j = 0; j < 16; j++)
+                rf_normal_pair(w[i + 2 * j], w[i + 2 * j + 1], &pair[i + 2 * j], &pair[i + 2 * j + 1]);
         memcpy(out + done, pair, (size_t)here * sizeof *out);
+    }
+}
+
+/* As normals: sixteen at a time. */
+void RFI_FN(rfi_gumbels)(float *restrict out, rf_draw draw, uint32_t first, int32_t n)
+{
+    enum { PIECE = 256 };
+    uint32_t words[PIECE + 20] = {0};
+    float piece[PIECE];
+    for (int32_t done = 0; done < n; done += PIECE) {
+        int32_t here = rfi_min32(PIECE, n - done), skip;
+        RFI_FN(rfi_words_at)(words, &skip, draw, first + (uint32_t)done, here);
+        const uint32_t *w = words + skip;
+        for (int32_t i = 0; i < here; i += 16)
+            for (int32_t j = 0; j < 16; j++)
+                piece[i + j] = rf_gumbel_f32(w[i + j]);
+        memcpy(out + done, piece, (size_t)here * sizeof *out);
     }
 }
 

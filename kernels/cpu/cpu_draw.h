@@ -13,4 +13,7 @@ void RFI_FN(rfi_words_at)(uint32_t *buffer, int32_t *skip, rf_draw draw, uint32_
 /* Standard normals, elements first .. first + n - 1; first is even. */
 void RFI_FN(rfi_normals)(float *out, rf_draw draw, uint32_t first, int32_t n);
 
+/* Standard Gumbel draws, elements first .. first + n - 1. */
+void RFI_FN(rfi_gumbels)(float *out, rf_draw draw, uint32_t first, int32_t n);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernels/cpu/cpu_transpose.h"
+
 /* ------------------------------------------------------------------ packing */
 
 static int32_t padded_cols(int32_t cols)
@@ -27,14 +29,9 @@ static void pack_rows(float *to, const rfi_factor *b, int32_t k0, int32_t kc, in
 static void pack_columns(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
 {
     int32_t here = rfi_min32(width, b->cols - left);
-    for (int32_t j = 0; j < here; j++) {
-        const float *from = b->data + (int64_t)(left + j) * b->ld + k0;
-        for (int32_t k = 0; k < kc; k++)
-            to[(int64_t)k * width + j] = from[k];
-    }
-    for (int32_t j = here; j < width; j++)
-        for (int32_t k = 0; k < kc; k++)
-            to[(int64_t)k * width + j] = 0.0f;
+    rfi_transpose(to, width, b->data + (int64_t)left * b->ld + k0, b->ld, here, kc);
+    for (int32_t k = 0; here < width && k < kc; k++)
+        memset(to + (int64_t)k * width + here, 0, (size_t)(width - here) * sizeof *to);
 }
 
 static void pack_panel(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
@@ -97,8 +94,9 @@ typedef struct tile {
 } tile;
 
 /* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
-RFI_INLINE void multiply_tile(const tile *t, const int rows, const int vectors, const bool by_columns)
+RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns)
 {
+    const tile copy = *from, *t = &copy; /* floats stored into c might alias the struct, not a copy */
     const int64_t a_row = by_columns ? 1 : t->a_row;
     const int64_t a_step = by_columns ? t->a_step : 1;
     v16 sum[12][4];

@@ -76,6 +76,11 @@ RFI_INLINE v16 v16_where(uint32_t bits, v16 x)
 {
     return _mm512_maskz_mov_ps((__mmask16)bits, x);
 }
+/* x where gate > 0, else 0 */
+RFI_INLINE v16 v16_where_positive(v16 gate, v16 x)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate, _mm512_setzero_ps(), _CMP_GT_OQ), x);
+}
 RFI_INLINE void v16_to_array(float out[16], v16 a)
 {
     _mm512_storeu_ps(out, a);
@@ -146,6 +151,12 @@ RFI_INLINE v16 v16_where(uint32_t bits, v16 x)
     return (v16){_mm256_and_ps(x.a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(low, bit))),
                  _mm256_and_ps(x.b, _mm256_castsi256_ps(_mm256_cmpeq_epi32(high, bit)))};
 }
+RFI_INLINE v16 v16_where_positive(v16 gate, v16 x)
+{
+    __m256 zero = _mm256_setzero_ps();
+    return (v16){_mm256_and_ps(x.a, _mm256_cmp_ps(gate.a, zero, _CMP_GT_OQ)),
+                 _mm256_and_ps(x.b, _mm256_cmp_ps(gate.b, zero, _CMP_GT_OQ))};
+}
 RFI_INLINE void v16_to_array(float out[16], v16 x)
 {
     v16_store(out, x);
@@ -213,6 +224,10 @@ RFI_INLINE v16 v16_max(v16 a, v16 b)
 RFI_INLINE v16 v16_where(uint32_t bits, v16 x)
 {
     RFI_EACH_LANE(bits >> i & 1 ? x.lane[i] : 0.0f);
+}
+RFI_INLINE v16 v16_where_positive(v16 gate, v16 x)
+{
+    RFI_EACH_LANE(gate.lane[i] > 0.0f ? x.lane[i] : 0.0f);
 }
 RFI_INLINE void v16_to_array(float out[16], v16 a)
 {

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu_softmax.h"
+#include "kernels/cpu/cpu_transpose.h"
 
-enum { LATENT_ROWS = 16 };
+enum { LATENT_ROWS = RFI_LANES };
 
 /* ------------------------------------------------------------------ the latent draw */
 
@@ -43,48 +44,72 @@ static double total(const float *row_loss, int32_t n)
 
 typedef struct reconstruct_job {
     const rf_reconstruct *op;
-    float scale; /* factor / n                                                    */
+    float scale; /* factor / n */
     int32_t n;
-    float *row_loss; /* (rows)                                                        */
+    float *row_loss; /* (rows)                                                         */
     float *pull;     /* (rows, n_scalars): (x - tanh l)^2, what sigma's gradient needs */
+    float *tiles;    /* 16 x width for each block of rows                              */
 } reconstruct_job;
 
-static float scalar_loss(const reconstruct_job *job, int32_t r, const rf_span *span, float *dl)
+/* The block's logits of a scalar span become their gradients; its losses are added. */
+static void scalar_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows, float *restrict t,
+                        float *restrict loss)
 {
     const rf_reconstruct *op = job->op;
-    int64_t at = (int64_t)r * op->layout->n_scalars + span->source;
-    float sigma = op->sigma[span->source];
-    float t = rf_tanh_f32(op->logits.data[r * op->logits.ld + span->offset]);
-    float d = op->scalars[at] - t, precision = 1.0f / (sigma * sigma);
-    job->pull[at] = d * d;
-    dl[span->offset] = -job->scale * d * precision * fmaf(-t, t, 1.0f);
-    return fmaf(0.5f * d * d, precision, rf_log_f32(sigma));
+    float sigma = op->sigma[span->source], log_sigma = rf_log_f32(sigma), precision = 1.0f / (sigma * sigma);
+    float d[RFI_LANES];
+    rfi_tile_tanh(t);
+    for (int32_t i = 0; i < RFI_LANES; i++)
+        d[i] = i < rows ? op->scalars[(int64_t)(first + i) * op->layout->n_scalars + span->source] - t[i] : 0.0f;
+    for (int32_t i = 0; i < rows; i++)
+        job->pull[(int64_t)(first + i) * op->layout->n_scalars + span->source] = d[i] * d[i];
+    for (int32_t i = 0; i < RFI_LANES; i++) {
+        loss[i] += fmaf(0.5f * d[i] * d[i], precision, log_sigma);
+        t[i] = -job->scale * d[i] * precision * fmaf(-t[i], t[i], 1.0f);
+    }
+}
+
+static void code_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows, float *restrict t,
+                      float *restrict loss)
+{
+    const rf_reconstruct *op = job->op;
+    const uint16_t *codes = op->codes + (int64_t)first * op->layout->n_codes + span->source;
+    float top[RFI_LANES], sum[RFI_LANES], target[RFI_LANES] = {0};
+    for (int32_t i = 0; i < rows; i++)
+        target[i] = t[RFI_LANES * codes[i * op->layout->n_codes] + i];
+    v16_store(sum, rfi_tile_exponentials(t, span->width, top));
+    for (int32_t i = 0; i < RFI_LANES; i++) {
+        loss[i] += rf_log_f32(sum[i]) - (target[i] - top[i]);
+        sum[i] = job->scale / sum[i];
+    }
+    for (int32_t c = 0; c < span->width; c++)
+        v16_store(t + RFI_LANES * c, v16_mul(v16_load(t + RFI_LANES * c), v16_load(sum)));
+    for (int32_t i = 0; i < rows; i++)
+        t[RFI_LANES * codes[i * op->layout->n_codes] + i] -= job->scale;
 }
 
 static void reconstruct_rows(void *arg, int32_t first, int32_t end)
 {
     const reconstruct_job *job = arg;
     const rf_reconstruct *op = job->op;
-    for (int32_t r = first; r < end; r++) {
-        float *dl = op->dlogits.data + r * op->dlogits.ld;
-        if (r >= job->n) {
-            memset(dl, 0, (size_t)op->layout->width * sizeof *dl);
-            continue;
-        }
-        const float *logits = op->logits.data + r * op->logits.ld;
-        const uint16_t *codes = op->codes + (int64_t)r * op->layout->n_codes;
-        float loss = 0.0f;
-        for (int32_t i = 0; i < op->layout->n_spans; i++) {
-            const rf_span *span = &op->layout->spans[i];
-            int32_t c = span->offset;
-            if (span->kind == RF_SPAN_SCALAR)
-                loss += scalar_loss(job, r, span, dl);
-            else
-                loss += rfi_cross_entropy(logits + c, span->width, codes[span->source], job->scale, dl + c,
-                                          false);
-        }
-        job->row_loss[r] = loss;
+    int32_t width = op->layout->width, rows = rfi_min32(end, job->n) - first;
+    float *t = job->tiles + (int64_t)first * width, loss[RFI_LANES] = {0};
+    for (int32_t r = first + (rows > 0 ? rows : 0); r < end; r++)
+        memset(op->dlogits.data + r * op->dlogits.ld, 0, (size_t)width * sizeof(float));
+    if (rows <= 0)
+        return;
+    if (rows < RFI_LANES) /* lanes without a row run along; they must hold numbers */
+        memset(t, 0, (size_t)width * RFI_LANES * sizeof *t);
+    rfi_transpose(t, RFI_LANES, op->logits.data + first * op->logits.ld, op->logits.ld, rows, width);
+    for (int32_t i = 0; i < op->layout->n_spans; i++) {
+        const rf_span *span = &op->layout->spans[i];
+        if (span->kind == RF_SPAN_SCALAR)
+            scalar_span(job, span, first, rows, t + RFI_LANES * span->offset, loss);
+        else
+            code_span(job, span, first, rows, t + RFI_LANES * span->offset, loss);
     }
+    rfi_transpose(op->dlogits.data + first * op->dlogits.ld, op->dlogits.ld, t, RFI_LANES, width, rows);
+    memcpy(job->row_loss + first, loss, (size_t)rows * sizeof *loss);
 }
 
 /* d of (pull / (2 sigma^2) + ln sigma) summed over rows: n / sigma - pull / sigma^3 */
@@ -102,13 +127,15 @@ static void sigma_gradient(const reconstruct_job *job)
 void RFI_FN(rfi_reconstruct)(rf_device *device, const rf_reconstruct *op)
 {
     int32_t rows = op->logits.rows;
-    size_t per_row = 1 + (size_t)op->layout->n_scalars;
+    size_t padded = (size_t)rfi_divide_up(rows, RFI_LANES) * RFI_LANES;
+    size_t per_row = 1 + (size_t)op->layout->n_scalars + (size_t)op->layout->width;
     reconstruct_job job = {.op = op, .n = *op->n};
     job.scale = job.n > 0 ? op->factor / (float)job.n : 0.0f;
-    job.row_loss = rfi_scratch(device, (size_t)rows * per_row * sizeof(float));
+    job.row_loss = rfi_scratch(device, padded * per_row * sizeof(float));
     if (!job.row_loss)
         return;
-    job.pull = job.row_loss + rows;
+    job.tiles = job.row_loss + padded;
+    job.pull = job.tiles + padded * (size_t)op->layout->width;
     rfi_run_rows(device, rows, LATENT_ROWS, reconstruct_rows, &job);
     sigma_gradient(&job);
     if (op->loss)
@@ -124,8 +151,7 @@ typedef struct latent_job {
     float *row_loss;
 } latent_job;
 
-/* One row's gradients; the terms of its loss go into `term`. */
-static void latent_row(const latent_job *job, int32_t r, float *restrict term)
+static void latent_gradient(const latent_job *job, int32_t r)
 {
     const rf_latent_back *op = job->op;
     int32_t width = op->dz.cols;
@@ -133,7 +159,6 @@ static void latent_row(const latent_job *job, int32_t r, float *restrict term)
     const float *restrict dz = op->dz.data + r * op->dz.ld, *restrict eps = op->eps.data + r * op->eps.ld;
     float *restrict dmu = op->dcode.data + r * op->dcode.ld, *restrict dlogvar = dmu + width;
     float share = job->share;
-    (void)term;
     for (int32_t c = 0; c < width; c++) {
         float root = rf_exp_f32(0.5f * logvar[c]);
         float variance = rf_exp_f32(logvar[c]);
@@ -142,15 +167,22 @@ static void latent_row(const latent_job *job, int32_t r, float *restrict term)
     }
 }
 
-/* sum over the row of 1 + logvar - mu^2 - e^logvar */
+/* sum over the row of 1 + logvar - mu^2 - e^logvar, a lane for each sixteenth element */
 static float latent_loss(const rf_latent_back *op, int32_t r)
 {
     int32_t width = op->dz.cols;
     const float *mu = op->code.data + r * op->code.ld, *logvar = mu + width;
-    float sum = 0.0f;
-    for (int32_t c = 0; c < width; c++)
-        sum += fmaf(-mu[c], mu[c], 1.0f + logvar[c]) - rf_exp_f32(logvar[c]);
-    return sum;
+    v16 sums = v16_zero();
+    for (int32_t c = 0; c < width; c += RFI_LANES) {
+        int32_t here = rfi_min32(RFI_LANES, width - c);
+        float x[RFI_LANES], l[RFI_LANES];
+        v16_store(x, v16_load_n(mu + c, here));
+        v16_store(l, v16_load_n(logvar + c, here));
+        for (int32_t i = 0; i < RFI_LANES; i++) /* a lane without an element: 1 + 0 - 0 - 1 */
+            x[i] = fmaf(-x[i], x[i], 1.0f + l[i]) - rf_exp_f32(l[i]);
+        sums = v16_add(sums, v16_load(x));
+    }
+    return v16_sum(sums);
 }
 
 static void latent_rows(void *arg, int32_t first, int32_t end)
@@ -162,7 +194,7 @@ static void latent_rows(void *arg, int32_t first, int32_t end)
             memset(op->dcode.data + r * op->dcode.ld, 0, (size_t)op->dcode.cols * sizeof(float));
             continue;
         }
-        latent_row(job, r, NULL);
+        latent_gradient(job, r);
         job->row_loss[r] = latent_loss(op, r);
     }
 }

@@ -1,75 +1,128 @@
 /* cpu_norm.c - batch normalisation with ReLU, and its way back.
  *
- * A task owns a strip of columns for all rows, so that a column's statistics are one sum over rows in order. Two passes
- * (mean, then squares of differences) rather than one: a batch whose mean is far from zero keeps its variance.
+ * A task owns a strip of columns for all rows, so that a column's statistics are sums over rows in order. They are taken in one
+ * pass, as sums of differences to the column's first row: a column far from zero keeps its variance, and the strip is read
+ * once less than with a mean first.
  */
 #include "kernels/cpu/cpu_isa.h"
 #include "kernels/cpu/cpu_lanes.h"
 
-enum { STRIP = 32 };
+enum { STRIP = 64, VECTORS = STRIP / RFI_LANES };
 
 static const float epsilon = 1e-5f;
 
-/* ------------------------------------------------------------------ forward */
-
+/* ------------------------------------------------------------------ strips
+ *
+ * A whole strip is four registers wide. The last one may be narrower: its lanes are counted, and those without a column are
+ * neither read nor written.
+ */
 typedef struct strip {
-    int32_t left, width, rows;
+    int32_t left, rows;
+    int n[VECTORS]; /* columns in each register, 0..16 */
 } strip;
 
 static strip strip_of(int64_t task, const rf_mat *a)
 {
-    int32_t left = (int32_t)task * STRIP;
-    return (strip){left, rfi_min32(STRIP, a->cols - left), a->rows};
-}
-
-static void column_mean(float *restrict mean, const rf_mat *a, const strip *s)
-{
-    for (int32_t c = 0; c < s->width; c++)
-        mean[c] = 0.0f;
-    for (int32_t r = 0; r < s->rows; r++) {
-        const float *restrict x = a->data + r * a->ld + s->left;
-        for (int32_t c = 0; c < s->width; c++)
-            mean[c] += x[c];
+    strip s = {(int32_t)task * STRIP, a->rows, {0}};
+    for (int j = 0; j < VECTORS; j++) {
+        int32_t here = a->cols - s.left - j * RFI_LANES;
+        s.n[j] = here < 0 ? 0 : rfi_min32(here, RFI_LANES);
     }
-    for (int32_t c = 0; c < s->width; c++)
-        mean[c] /= (float)s->rows;
+    return s;
 }
 
-static void column_rstd(float *restrict rstd, const float *restrict mean, const rf_mat *a, const strip *s)
+static bool is_whole(const strip *s)
 {
-    for (int32_t c = 0; c < s->width; c++)
-        rstd[c] = 0.0f;
-    for (int32_t r = 0; r < s->rows; r++) {
-        const float *restrict x = a->data + r * a->ld + s->left;
-        for (int32_t c = 0; c < s->width; c++) {
-            float d = x[c] - mean[c];
-            rstd[c] = fmaf(d, d, rstd[c]);
+    return s->n[VECTORS - 1] == RFI_LANES;
+}
+
+RFI_INLINE v16 take(const float *x, const strip *s, int j, const bool whole)
+{
+    return whole ? v16_load(x + j * RFI_LANES) : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j]) : v16_zero();
+}
+
+RFI_INLINE void give(float *x, v16 value, const strip *s, int j, const bool whole)
+{
+    if (whole)
+        v16_store(x + j * RFI_LANES, value);
+    else if (s->n[j] > 0)
+        v16_store_n(x + j * RFI_LANES, value, s->n[j]);
+}
+
+#define EACH_VECTOR _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)
+
+/* ------------------------------------------------------------------ forward */
+
+/* mean and rstd of the strip's columns */
+RFI_INLINE void statistics(const rf_batchnorm_relu *op, const strip *s, const bool whole)
+{
+    const float *a = op->a.data + s->left;
+    v16 origin[VECTORS], sum[VECTORS], squares[VECTORS];
+    float mean[STRIP], variance[STRIP], start[STRIP];
+    EACH_VECTOR
+    {
+        origin[j] = take(a, s, j, whole);
+        sum[j] = squares[j] = v16_zero();
+    }
+    for (int32_t r = 1; r < s->rows; r++) {
+        a += op->a.ld;
+        EACH_VECTOR
+        {
+            v16 d = v16_sub(take(a, s, j, whole), origin[j]);
+            sum[j] = v16_add(sum[j], d);
+            squares[j] = v16_fma(d, d, squares[j]);
         }
     }
-    for (int32_t c = 0; c < s->width; c++)
-        rstd[c] = 1.0f / sqrtf(rstd[c] / (float)s->rows + epsilon);
+    EACH_VECTOR
+    {
+        v16_store(start + j * RFI_LANES, origin[j]);
+        v16_store(mean + j * RFI_LANES, sum[j]);
+        v16_store(variance + j * RFI_LANES, squares[j]);
+    }
+    float share = 1.0f / (float)s->rows;
+    for (int i = 0; i < STRIP; i++) {
+        float shift = mean[i] * share;
+        float v = fmaf(-shift, shift, variance[i] * share);
+        variance[i] = 1.0f / sqrtf((v > 0.0f || v != v ? v : 0.0f) + epsilon);
+        mean[i] = start[i] + shift;
+    }
+    EACH_VECTOR
+    {
+        give(op->mean + s->left, v16_load(mean + j * RFI_LANES), s, j, whole);
+        give(op->rstd + s->left, v16_load(variance + j * RFI_LANES), s, j, whole);
+    }
+}
+
+RFI_INLINE void normalise(const rf_batchnorm_relu *op, const strip *s, const bool whole)
+{
+    v16 mean[VECTORS], scale[VECTORS], beta[VECTORS];
+    EACH_VECTOR
+    {
+        mean[j] = take(op->mean + s->left, s, j, whole);
+        scale[j] = v16_mul(take(op->gamma + s->left, s, j, whole), take(op->rstd + s->left, s, j, whole));
+        beta[j] = take(op->beta + s->left, s, j, whole);
+    }
+    for (int32_t r = 0; r < s->rows; r++) {
+        const float *a = op->a.data + r * op->a.ld + s->left;
+        float *h = op->h.data + r * op->h.ld + s->left;
+        EACH_VECTOR
+        {
+            v16 y = v16_fma(v16_sub(take(a, s, j, whole), mean[j]), scale[j], beta[j]);
+            give(h, v16_max(v16_zero(), y), s, j, whole); /* a NaN stays one */
+        }
+    }
 }
 
 static void forward_task(void *arg, int64_t task)
 {
     const rf_batchnorm_relu *op = arg;
-    strip s = strip_of(task, &op->a);
-    float mean[STRIP], rstd[STRIP], scale[STRIP];
-    column_mean(mean, &op->a, &s);
-    column_rstd(rstd, mean, &op->a, &s);
-    for (int32_t c = 0; c < s.width; c++) {
-        op->mean[s.left + c] = mean[c];
-        op->rstd[s.left + c] = rstd[c];
-        scale[c] = op->gamma[s.left + c] * rstd[c];
-    }
-    const float *restrict beta = op->beta + s.left;
-    for (int32_t r = 0; r < s.rows; r++) {
-        const float *a = op->a.data + r * op->a.ld + s.left;
-        float *h = op->h.data + r * op->h.ld + s.left;
-        for (int32_t c = 0; c < s.width; c++) {
-            float y = fmaf(a[c] - mean[c], scale[c], beta[c]);
-            h[c] = y < 0.0f ? 0.0f : y;
-        }
+    const strip s = strip_of(task, &op->a);
+    if (is_whole(&s)) {
+        statistics(op, &s, true);
+        normalise(op, &s, true);
+    } else {
+        statistics(op, &s, false);
+        normalise(op, &s, false);
     }
 }
 
@@ -84,20 +137,51 @@ void RFI_FN(rfi_batchnorm_relu)(rf_device *device, const rf_batchnorm_relu *op)
  *   dbeta = sum dy      dgamma = sum dy x      da = gamma rstd (dy - dbeta / R - x dgamma / R)
  */
 
-static void column_gradients(const rf_batchnorm_relu_back *op, const strip *s, float *restrict dbeta,
-                             float *restrict dgamma)
+RFI_INLINE void gradients(const rf_batchnorm_relu_back *op, const strip *s, const bool whole)
 {
-    const float *restrict mean = op->mean + s->left, *restrict rstd = op->rstd + s->left;
-    for (int32_t c = 0; c < s->width; c++)
-        dbeta[c] = dgamma[c] = 0.0f;
+    v16 mean[VECTORS], dbeta[VECTORS], dgamma[VECTORS];
+    EACH_VECTOR
+    {
+        mean[j] = take(op->mean + s->left, s, j, whole);
+        dbeta[j] = dgamma[j] = v16_zero();
+    }
     for (int32_t r = 0; r < s->rows; r++) {
-        const float *restrict dh = op->dh.data + r * op->dh.ld + s->left;
-        const float *restrict h = op->h.data + r * op->h.ld + s->left;
-        const float *restrict a = op->a.data + r * op->a.ld + s->left;
-        for (int32_t c = 0; c < s->width; c++) {
-            float dy = h[c] > 0.0f ? dh[c] : 0.0f;
-            dbeta[c] += dy;
-            dgamma[c] = fmaf(dy, (a[c] - mean[c]) * rstd[c], dgamma[c]);
+        const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
+        const float *a = op->a.data + r * op->a.ld + s->left;
+        EACH_VECTOR
+        {
+            v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));
+            dbeta[j] = v16_add(dbeta[j], dy);
+            dgamma[j] = v16_fma(dy, v16_sub(take(a, s, j, whole), mean[j]), dgamma[j]);
+        }
+    }
+    EACH_VECTOR
+    {
+        give(op->dbeta + s->left, dbeta[j], s, j, whole);
+        give(op->dgamma + s->left, v16_mul(dgamma[j], take(op->rstd + s->left, s, j, whole)), s, j, whole);
+    }
+}
+
+RFI_INLINE void inputs(const rf_batchnorm_relu_back *op, const strip *s, const bool whole)
+{
+    v16 mean[VECTORS], shift[VECTORS], slope[VECTORS], scale[VECTORS], share = v16_set(1.0f / (float)s->rows);
+    EACH_VECTOR
+    {
+        v16 rstd = take(op->rstd + s->left, s, j, whole);
+        mean[j] = take(op->mean + s->left, s, j, whole);
+        shift[j] = v16_mul(take(op->dbeta + s->left, s, j, whole), share);
+        slope[j] = v16_mul(v16_mul(take(op->dgamma + s->left, s, j, whole), rstd), share);
+        scale[j] = v16_mul(take(op->gamma + s->left, s, j, whole), rstd);
+    }
+    for (int32_t r = 0; r < s->rows; r++) {
+        const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
+        const float *a = op->a.data + r * op->a.ld + s->left;
+        float *da = op->da.data + r * op->da.ld + s->left;
+        EACH_VECTOR
+        {
+            v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));
+            v16 back = v16_sub(mean[j], take(a, s, j, whole));
+            give(da, v16_mul(scale[j], v16_fma(back, slope[j], v16_sub(dy, shift[j]))), s, j, whole);
         }
     }
 }
@@ -105,26 +189,13 @@ static void column_gradients(const rf_batchnorm_relu_back *op, const strip *s, f
 static void back_task(void *arg, int64_t task)
 {
     const rf_batchnorm_relu_back *op = arg;
-    strip s = strip_of(task, &op->a);
-    float dbeta[STRIP], dgamma[STRIP], shift[STRIP], slope[STRIP], scale[STRIP];
-    column_gradients(op, &s, dbeta, dgamma);
-    const float *mean = op->mean + s.left, *rstd = op->rstd + s.left;
-    for (int32_t c = 0; c < s.width; c++) {
-        op->dbeta[s.left + c] = dbeta[c];
-        op->dgamma[s.left + c] = dgamma[c];
-        shift[c] = dbeta[c] / (float)s.rows;
-        slope[c] = dgamma[c] * rstd[c] / (float)s.rows;
-        scale[c] = op->gamma[s.left + c] * rstd[c];
-    }
-    for (int32_t r = 0; r < s.rows; r++) {
-        const float *dh = op->dh.data + r * op->dh.ld + s.left;
-        const float *h = op->h.data + r * op->h.ld + s.left;
-        const float *a = op->a.data + r * op->a.ld + s.left;
-        float *da = op->da.data + r * op->da.ld + s.left;
-        for (int32_t c = 0; c < s.width; c++) {
-            float dy = h[c] > 0.0f ? dh[c] : 0.0f;
-            da[c] = scale[c] * fmaf(mean[c] - a[c], slope[c], dy - shift[c]);
-        }
+    const strip s = strip_of(task, &op->a);
+    if (is_whole(&s)) {
+        gradients(op, &s, true);
+        inputs(op, &s, true);
+    } else {
+        gradients(op, &s, false);
+        inputs(op, &s, false);
     }
 }
 
