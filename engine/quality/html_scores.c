@@ -209,7 +209,7 @@ static void distance_reading(rf_buf *out, const rf_quality *quality, bool holdou
     rfi_html_count(out, quality->dcr.n_real);
     rf_buf_puts(out, " real rows is: 0 is a copy, 1 differs in everything. ");
     rf_buf_puts(out, holdout ? "The holdout is the yardstick: synthetic rows that lie clearly nearer than "
-                               "its rows do, most of all at the 5 % mark, remember real ones."
+                               "its rows do, most of all at the 5&nbsp;% mark, remember real ones."
                              : "Without a holdout there is no yardstick for what is near; one can be given "
                                "with <code>--holdout</code>.");
     rf_buf_puts(out, "</p>");
@@ -226,11 +226,12 @@ static void distances(rf_buf *out, const rf_quality *quality)
     distance_reading(out, quality, holdout);
     distance_drawing(out, quality, holdout);
     rf_buf_puts(
-        out, "<p class=\"hint\">Thin line: least to greatest. Thick line: from the 5 % mark to the median. "
-             "Stroke: mean.</p><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rows</th><th "
-             "scope=\"col\">Compared</th><th scope=\"col\">With real</th><th scope=\"col\">Least</th><th "
-             "scope=\"col\">5 %</th><th scope=\"col\">Median</th><th scope=\"col\">Mean</th><th "
-             "scope=\"col\">Greatest</th><th scope=\"col\">At 0</th></tr></thead><tbody>");
+        out,
+        "<p class=\"hint\">Thin line: least to greatest. Thick line: from the 5&nbsp;% mark to the median. "
+        "Stroke: mean.</p><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Rows</th><th "
+        "scope=\"col\">Compared</th><th scope=\"col\">With real</th><th scope=\"col\">Least</th><th "
+        "scope=\"col\">5&nbsp;%</th><th scope=\"col\">Median</th><th scope=\"col\">Mean</th><th "
+        "scope=\"col\">Greatest</th><th scope=\"col\">At 0</th></tr></thead><tbody>");
     distance_row(out, "Synthetic", &quality->dcr);
     if (holdout)
         distance_row(out, "Holdout", &quality->dcr_holdout);

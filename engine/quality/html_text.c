@@ -206,7 +206,7 @@ void rfi_html_percent(rf_buf *out, double share)
 void rfi_html_share(rf_buf *out, double share)
 {
     rfi_html_percent(out, share);
-    rf_buf_puts(out, isnan(share) ? "" : " %");
+    rf_buf_puts(out, isnan(share) ? "" : "&nbsp;%"); /* a share is one word */
 }
 
 void rfi_html_score(rf_buf *out, double score, const char *problem)

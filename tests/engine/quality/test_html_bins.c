@@ -242,9 +242,12 @@ static void numbers_read_as_people_write_them(void **state)
     static const struct {
         double share;
         const char *text;
-    } cases[] = {
-        {0, "0 %"}, {1, "100 %"}, {0.1234, "12.3 %"}, {0.0002, "&lt; 0.1 %"}, {0.9997, "&gt; 99.9 %"},
-        {NAN, "—"}};
+    } cases[] = {{0, "0&nbsp;%"},
+                 {1, "100&nbsp;%"},
+                 {0.1234, "12.3&nbsp;%"},
+                 {0.0002, "&lt; 0.1&nbsp;%"},
+                 {0.9997, "&gt; 99.9&nbsp;%"},
+                 {NAN, "—"}};
     rf_buf out;
     rf_buf_init(&out);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
