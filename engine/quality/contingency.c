@@ -92,7 +92,7 @@ static rf_code dense(rfi_contingency *out, const rfi_axis *a, const rfi_axis *b,
                 distance += fabs((double)r / (double)a->n_rows - (double)s / (double)c->n_rows);
         }
     }
-    *out = (rfi_contingency){.score = 1 - distance / 2, .association = cramers_v(&chi, n_a, n_b)};
+    *out = (rfi_contingency){.score = fmax(1 - distance / 2, 0), .association = cramers_v(&chi, n_a, n_b)};
 out:
     rf_free(real);
     return rc;
@@ -151,7 +151,8 @@ static rf_code sparse(rfi_contingency *out, const rfi_axis *a, const rfi_axis *b
         i += r;
         j += s;
     }
-    *out = (rfi_contingency){.score = 1 - distance / 2, .association = cramers_v(&chi, a->n_ids, b->n_ids)};
+    *out = (rfi_contingency){.score = fmax(1 - distance / 2, 0),
+                             .association = cramers_v(&chi, a->n_ids, b->n_ids)};
 out:
     rf_free(row);
     rf_free(real);

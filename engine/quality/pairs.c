@@ -14,8 +14,9 @@ static const double correlation_gate = 0.5, association_gate = 0.3;
 /* ---- bins ----------------------------------------------------------------------------------- */
 
 /* Edges of equal width, in the arithmetic of the reference (start + k * step), because a value that lies
- * on an edge changes its bin with the edge's last bit. */
-static void bin_edges(double edges[BINS + 1], double low, double high)
+ * on an edge changes its bin with the edge's last bit. False when doubles cannot tell the edges apart, as
+ * around a single datetime. */
+static bool bin_edges(double edges[BINS + 1], double low, double high)
 {
     if (low == high) {
         low -= 0.5;
@@ -25,6 +26,10 @@ static void bin_edges(double edges[BINS + 1], double low, double high)
     for (int k = 0; k < BINS; k++)
         edges[k] = k * step + low;
     edges[BINS] = high;
+    bool rising = isfinite(high - low);
+    for (int k = 0; k < BINS; k++)
+        rising = rising && edges[k] < edges[k + 1];
+    return rising;
 }
 
 /* The number of edges that are not above the value: 1..10 inside, 11 for the largest. */
@@ -41,9 +46,8 @@ static bool fill_bins(uint16_t *bins, const rfi_side *side, const rfi_range *ran
 {
     double edges[BINS + 1];
     const double low = range->n ? range->min * scale : 0, high = range->n ? range->max * scale : 1;
-    if (!isfinite(high - low))
+    if (!bin_edges(edges, low, high))
         return false;
-    bin_edges(edges, low, high);
     for (int64_t row = 0; row < side->n_rows; row++)
         bins[row] = bin_of(edges, side->values[row] * scale);
     return true;
@@ -222,19 +226,20 @@ static void score_correlation(rf_quality_pair *out, const rfi_strand *a, const r
     out->problem = constant_problem(a, b);
     if (out->problem)
         return;
-    const bool real_counts = pearson(&real, &a->face->real, &a->real_range, &b->face->real, &b->real_range);
-    const bool other_counts =
-        pearson(&other, &a->face->other, &a->other_range, &b->face->other, &b->other_range);
+    if (!pearson(&real, &a->face->real, &a->real_range, &b->face->real, &b->real_range))
+        out->problem = "fewer than two real rows have both values";
+    else if (!pearson(&other, &a->face->other, &a->other_range, &b->face->other, &b->other_range))
+        out->problem = "fewer than two synthetic rows have both values";
+    if (out->problem)
+        return;
     out->real_correlation = real;
     out->synthetic_correlation = other;
-    out->gated_in = real_counts && other_counts && fabs(real) > correlation_gate;
+    out->gated_in = fabs(real) > correlation_gate;
     out->score = 1 - fabs(real - other) / 2;
-    if (!real_counts || !other_counts)
-        out->problem = real_counts ? "fewer than two synthetic rows have both values"
-                                   : "fewer than two real rows have both values";
-    else if (isnan(real) || isnan(other))
-        out->problem = isnan(real) ? "a real column is constant in the rows that have both values"
-                                   : "a synthetic column is constant in the rows that have both values";
+    if (isnan(real))
+        out->problem = "a real column is constant in the rows that have both values";
+    else if (isnan(other))
+        out->problem = "a synthetic column is constant in the rows that have both values";
 }
 
 /* ---- association ---------------------------------------------------------------------------- */
@@ -245,7 +250,7 @@ static rf_code score_contingency(rf_quality_pair *out, const rfi_strand *a, cons
     rfi_contingency found;
     out->metric = "ContingencySimilarity";
     if (a->unbinnable || b->unbinnable)
-        out->problem = "the range of a column is not finite: it cannot be cut into bins";
+        out->problem = "the range of a column is too narrow or not finite: it cannot be cut into ten bins";
     else if (a->real.n_rows == 0 || a->other.n_rows == 0)
         out->problem = "a table has no rows";
     if (out->problem)

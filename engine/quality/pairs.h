@@ -20,7 +20,7 @@ typedef struct rfi_strand {
     const rfi_facing *face;
     rfi_axis real, other;              /* categories, or bins of a continuous column    */
     rfi_range real_range, other_range; /* of a continuous column                        */
-    bool unbinnable;                   /* its range is not finite                       */
+    bool unbinnable;                   /* no ten bins fit between its ends               */
 } rfi_strand;
 
 /* One strand for each face that is modelled, in order; the arrays live in `arena`. */

@@ -198,6 +198,10 @@ def golden(real, synthetic, metadata, dcr_rows=None):
     return out
 
 
+def read(path):
+    return pd.read_csv(path, float_precision='round_trip')  # the default is off by a last bit now and then
+
+
 def store(name, value):
     (HERE / name).write_text(json.dumps(value, indent=1, ensure_ascii=False) + '\n')
 
@@ -216,14 +220,14 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter('ignore')
     make_tables()
-    real, synthetic = pd.read_csv(HERE / 'real.csv'), pd.read_csv(HERE / 'synthetic.csv')
+    real, synthetic = read(HERE / 'real.csv'), read(HERE / 'synthetic.csv')
     store('golden.json', golden(real, synthetic, METADATA))
     if args.data:
         students = json.loads((args.data / 'student_placements_metadata.json').read_text())
-        real = pd.read_csv(args.data / 'student_placements_real.csv')
-        synthetic = pd.read_csv(args.data / 'student_placements_synthetic.csv')
+        real = read(args.data / 'student_placements_real.csv')
+        synthetic = read(args.data / 'student_placements_synthetic.csv')
         store('golden_students.json', golden(real, synthetic, students))
-        real, test = pd.read_csv(args.data / 'adult.csv'), pd.read_csv(args.data / 'adult_test.csv')
+        real, test = read(args.data / 'adult.csv'), read(args.data / 'adult_test.csv')
         store('golden_adult.json', golden(real, test, adult_metadata(real), dcr_rows=20))
 
 

@@ -170,6 +170,11 @@ static void a_constant_and_an_empty_column_are_binned_as_the_reference_does(void
     p = compare(2, REAL(1, INFINITY), WORDS("x", "y"), 2, REAL(1, 2), WORDS("x", "y"));
     assert_true(isnan(p.score));
     assert_non_null(strstr(p.problem, "finite"));
+    const hand_column day = {"", RF_KIND_DATETIME,
+                             .values = NUMBERS(1.6e9, 1.6e9)}; /* in ns: no room for 10 */
+    p = compare(2, day, WORDS("x", "y"), 2, day, WORDS("x", "y"));
+    assert_true(isnan(p.score) && !p.gated_in);
+    assert_non_null(strstr(p.problem, "narrow"));
 }
 
 /* Contingency by the formula, with a cell for every pair of ids. */
