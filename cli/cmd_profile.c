@@ -17,6 +17,7 @@ rf_code rf_cmd_profile(rf_cli *cli, rf_error *err)
     options.allow_one_row = true;
     RF_TRY(rf_table_read(&table, cli->options.operands.text[0], &options, &cli->notes, err));
     RF_TRY(rf_profile_create(&profile, table, cli->pool, err));
+    rf_profile_note(profile, table, &cli->notes);
     if (cli->json) {
         rf_profile_json(profile, table, &cli->notes, &text);
         RF_TRY(rf_buf_check(&text, "the profile", err));
