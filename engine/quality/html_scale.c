@@ -14,7 +14,7 @@
 #include "core/text.h"
 #include "engine/table/datetime.h"
 
-enum { UNIT_BINS_MAX = 60, TICKS_WANTED = 5, DATE_BINS_MAX = 48, DATE_TICKS_MAX = 4 };
+enum { TICKS_WANTED = 5, DATE_BINS_MAX = 48, DATE_TICKS_MAX = 4 };
 
 /* ------------------------------------------------------------------ steps */
 
@@ -152,7 +152,7 @@ bool rfi_scale_linear(rfi_bins *bins, double low, double high)
         high += wing;
         span = high - low;
     }
-    const bool one_by_one = unit > 0 && span / unit <= UNIT_BINS_MAX; /* each value its own bin */
+    const bool one_by_one = unit > 0 && span / unit <= bins->wanted + 5; /* each value its own bin */
     const rfi_step step = rfi_step_nice(one_by_one ? unit : span / bins->wanted, unit);
     const double width = rfi_step_times(step, 1);
     const double first = floor(low / width + 1e-9);

@@ -230,6 +230,10 @@ void rfi_html_seconds(rf_buf *out, double seconds)
         rf_buf_puts(out, "—");
         return;
     }
+    if (seconds > 0 && seconds < 0.01) {
+        rf_buf_puts(out, "&lt; 0.01 s");
+        return;
+    }
     if (seconds < 90) {
         rfi_html_fixed(out, seconds, seconds < 1 ? 2 : 1, 0);
         rf_buf_puts(out, " s");
