@@ -117,47 +117,71 @@ out:
 /* Sums over the rows in which both values are present: eight lanes in a block, the lanes in order, the
  * blocks in order. The result does not depend on what vectors the machine has. */
 typedef struct moments {
-    double n, x, y;    /* first pass  */
-    double xx, yy, xy; /* second pass */
+    double scale_x, scale_y; /* powers of two, see scale_of               */
+    double n, x, y;          /* first pass: sums, then x and y the means  */
+    double xx, yy, xy;       /* second pass */
     bool x_varies, y_varies;
 } moments;
 
-static void add_lanes(double *sum, const double lanes[LANES])
+/* The lanes of three sums. */
+typedef struct lanes {
+    double a[LANES], b[LANES], c[LANES];
+} lanes;
+
+static double lane_sum(const double values[LANES])
 {
     double total = 0;
     for (int l = 0; l < LANES; l++)
-        total += lanes[l];
-    *sum += total;
+        total += values[l];
+    return total;
+}
+
+/* `rows` is LANES for all but a table's last rows; inlined, so that it is a constant there. */
+static inline void lanes_add_means(lanes *sums, const double *x, const double *y, int rows)
+{
+    for (int l = 0; l < rows; l++) {
+        const bool keep = (x[l] == x[l]) & (y[l] == y[l]);
+        sums->a[l] += keep ? 1.0 : 0.0;
+        sums->b[l] += keep ? x[l] : 0.0;
+        sums->c[l] += keep ? y[l] : 0.0;
+    }
+}
+
+static inline void lanes_add_products(lanes *sums, const double *x, const double *y, int rows,
+                                      const moments *m)
+{
+    for (int l = 0; l < rows; l++) {
+        const bool keep = (x[l] == x[l]) & (y[l] == y[l]);
+        const double dx = keep ? (x[l] - m->x) * m->scale_x : 0.0;
+        const double dy = keep ? (y[l] - m->y) * m->scale_y : 0.0;
+        sums->a[l] += dx * dx;
+        sums->b[l] += dy * dy;
+        sums->c[l] += dx * dy;
+    }
 }
 
 static void add_means(moments *m, const double *x, const double *y, int64_t n)
 {
-    double count[LANES] = {0}, sum_x[LANES] = {0}, sum_y[LANES] = {0};
-    for (int64_t i = 0; i < n; i++) {
-        const bool keep = x[i] == x[i] && y[i] == y[i];
-        count[i % LANES] += keep ? 1.0 : 0.0;
-        sum_x[i % LANES] += keep ? x[i] : 0.0;
-        sum_y[i % LANES] += keep ? y[i] : 0.0;
-    }
-    add_lanes(&m->n, count);
-    add_lanes(&m->x, sum_x);
-    add_lanes(&m->y, sum_y);
+    lanes sums = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        lanes_add_means(&sums, x + i, y + i, LANES);
+    lanes_add_means(&sums, x + i, y + i, (int)(n - i));
+    m->n += lane_sum(sums.a);
+    m->x += lane_sum(sums.b);
+    m->y += lane_sum(sums.c);
 }
 
-static void add_products(moments *m, const double *x, const double *y, int64_t n, double scale_x,
-                         double scale_y)
+static void add_products(moments *m, const double *x, const double *y, int64_t n)
 {
-    double xx[LANES] = {0}, yy[LANES] = {0}, xy[LANES] = {0};
-    for (int64_t i = 0; i < n; i++) {
-        const bool keep = x[i] == x[i] && y[i] == y[i];
-        const double dx = keep ? (x[i] - m->x) * scale_x : 0.0, dy = keep ? (y[i] - m->y) * scale_y : 0.0;
-        xx[i % LANES] += dx * dx;
-        yy[i % LANES] += dy * dy;
-        xy[i % LANES] += dx * dy;
-    }
-    add_lanes(&m->xx, xx);
-    add_lanes(&m->yy, yy);
-    add_lanes(&m->xy, xy);
+    lanes sums = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        lanes_add_products(&sums, x + i, y + i, LANES, m);
+    lanes_add_products(&sums, x + i, y + i, (int)(n - i), m);
+    m->xx += lane_sum(sums.a);
+    m->yy += lane_sum(sums.b);
+    m->xy += lane_sum(sums.c);
 }
 
 static void find_variation(moments *m, const double *x, const double *y, int64_t n)
@@ -185,8 +209,7 @@ static double scale_of(const rfi_range *range)
 static bool pearson(double *rho, const rfi_side *a, const rfi_range *range_a, const rfi_side *b,
                     const rfi_range *range_b)
 {
-    moments m = {0};
-    const double scale_a = scale_of(range_a), scale_b = scale_of(range_b);
+    moments m = {.scale_x = scale_of(range_a), .scale_y = scale_of(range_b)};
     *rho = NAN;
     for (int64_t at = 0; at < a->n_rows; at += BLOCK_ROWS) {
         const int64_t n = a->n_rows - at < BLOCK_ROWS ? a->n_rows - at : BLOCK_ROWS;
@@ -201,7 +224,7 @@ static bool pearson(double *rho, const rfi_side *a, const rfi_range *range_a, co
     m.y /= m.n;
     for (int64_t at = 0; at < a->n_rows; at += BLOCK_ROWS) {
         const int64_t n = a->n_rows - at < BLOCK_ROWS ? a->n_rows - at : BLOCK_ROWS;
-        add_products(&m, a->values + at, b->values + at, n, scale_a, scale_b);
+        add_products(&m, a->values + at, b->values + at, n);
     }
     *rho = m.xy / (sqrt(m.xx) * sqrt(m.yy));
     *rho = *rho > 1 ? 1 : *rho < -1 ? -1 : *rho;
