@@ -11,13 +11,21 @@
 
 #include "core/hostdev.h"
 
+/* Where a weight gets no gradient but the decay's, it shrinks by a constant factor each step once sqrt(v) is below eps, and
+ * ends among the denormal numbers, on which every product takes a hundred times as long. Nothing so small can move a
+ * result: it is made 0. */
+RF_HD float rf_adam_settle(float x)
+{
+    return fabsf(x) < 1e-30f ? 0.0f : x;
+}
+
 RF_HD float rf_adam_weight(float w, float *m, float *v, float g, float beta1, float beta2, float eps,
                            float decay, float rate, float root)
 {
     g = fmaf(decay, w, g);
-    *m = fmaf(beta1, *m, (1.0f - beta1) * g);
-    *v = fmaf(beta2, *v, (1.0f - beta2) * g * g);
-    return w - rate * *m / fmaf(sqrtf(*v), root, eps);
+    *m = rf_adam_settle(fmaf(beta1, *m, (1.0f - beta1) * g));
+    *v = rf_adam_settle(fmaf(beta2, *v, (1.0f - beta2) * g * g));
+    return rf_adam_settle(w - rate * *m / fmaf(sqrtf(*v), root, eps));
 }
 
 /* The powers move on in double precision: after 20,000 steps a float power would have drifted. */
