@@ -136,7 +136,8 @@ void rf_quality_text(const rf_quality *quality, const rf_table *real, rf_buf *ou
     rf_buf_puts(out, "\n");
     put_dcr(out, "closest record", &q->dcr, "synthetic");
     put_dcr(out, "  holdout", &q->dcr_holdout, "holdout");
-    if (count_problems(q) > 0)
-        rf_buf_printf(out, "%-20s%d scores could not be computed; the report says why\n", "problems",
-                      count_problems(q));
+    const int32_t problems = count_problems(q);
+    if (problems > 0)
+        rf_buf_printf(out, "%-20s%d score%s could not be computed; the report says why\n", "problems",
+                      problems, problems == 1 ? "" : "s");
 }
