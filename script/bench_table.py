@@ -2,14 +2,14 @@
 
     bench_table.py FOLDER
 
-Each .json in FOLDER is one document, or one a line. Objects that have a "name" (or a "bench") are a line
+Each .json in FOLDER is one document, or one a line. Objects that have a "name" (or a "what") are a line
 of the table each; others are flattened to one line a figure.
 """
 import json
 import os
 import sys
 
-NAMES = ("name", "bench", "what", "op")
+NAMES = ("name", "what", "op", "bench")
 
 
 def documents(path):
@@ -53,7 +53,7 @@ def main(folder):
     for file in sorted(os.listdir(folder)):
         if file.endswith(".json"):
             for document in documents(os.path.join(folder, file)):
-                table += rows(document, file[:-5])
+                table += rows(document, file[:-5].removeprefix("bench_"))
     if not table:
         print("nothing was measured")
         return
