@@ -26,10 +26,19 @@
 #endif
 
 enum {
-    B = 500, PACK = 10, PACKS = B / PACK, Z = 128, H = 256, D = 157, C = 104, N_SPANS = 21,
+    B = 500,
+    PACK = 10,
+    PACKS = B / PACK,
+    Z = 128,
+    H = 256,
+    D = 157,
+    C = 104,
+    N_SPANS = 21,
     IN3 = 2 * H + Z, /* [h2 | h1 | z], the wide input of the generator's last layer */
     CODE = 128,      /* TVAE's layers */
-    TABLE_ROWS = 32561, CALLS_MAX = 128, STEPS_MAX = 4096,
+    TABLE_ROWS = 32561,
+    CALLS_MAX = 128,
+    STEPS_MAX = 4096,
 };
 
 static _Noreturn void die(const char *what)
@@ -145,7 +154,7 @@ static void record(bench *b, const char *name, double mflop, double start)
 /* RUN(b, "what", mflop, operation, fields …) */
 #define RUN(b, what, mflop, operation, ...)                                                                  \
     do {                                                                                                     \
-        double start_ = now_s();                                                                        \
+        double start_ = now_s();                                                                             \
         (b)->device->ops->operation((b)->device, &(rf_##operation){__VA_ARGS__});                            \
         record((b), (what), (mflop), start_);                                                                \
     } while (0)
@@ -198,7 +207,9 @@ static weight weight_new(rf_device *device, int32_t rows, int32_t cols, uint32_t
     size_t n = (size_t)rows * (size_t)cols;
     weight out = {memory(device, n * 4), memory(device, n * 4), memory(device, n * 4), rows, cols};
     float bound = 1.0f / sqrtf((float)rows);
-    device->ops->draw_uniform(device, &(rf_draw_uniform){out.w, (int64_t)n, -bound, bound, {7, &step_zero, RF_DRAW_INIT + 64 * tensor, 0}});
+    device->ops->draw_uniform(
+        device,
+        &(rf_draw_uniform){out.w, (int64_t)n, -bound, bound, {7, &step_zero, RF_DRAW_INIT + 64 * tensor, 0}});
     return out;
 }
 
@@ -230,7 +241,8 @@ static int32_t condition_span[9], condition_offsets[10];
 static void make_layout(void)
 {
     /* 0 a scalar, negative the modes of the scalar before it, positive a category column */
-    static const int32_t widths[N_SPANS] = {0, -10, 9, 0, -9, 16, 0, -10, 7, 15, 6, 5, 2, 0, -5, 0, -3, 0, -10, 42, 2};
+    static const int32_t widths[N_SPANS] = {0, -10, 9, 0,  -9, 16, 0, -10, 7,  15, 6,
+                                            5, 2,   0, -5, 0,  -3, 0, -10, 42, 2};
     for (int32_t i = 0; i < N_SPANS; i++) {
         spans[i] = (rf_span){RF_SPAN_SCALAR, layout.width, 1, 0, -1, 0};
         if (widths[i] == 0) {
@@ -271,7 +283,8 @@ static adult make_table(rf_device *device)
     for (int32_t s = 0; s < N_SPANS; s++)
         for (uint32_t r = 0; spans[s].kind == RF_SPAN_CODE && r < TABLE_ROWS; r++) {
             uint32_t word = rf_philox_u32((rf_draw){.seed = 2, .step = (uint32_t)s}, r);
-            uint32_t code = r < (uint32_t)spans[s].width ? r : rf_uniform_below(word, (uint32_t)spans[s].width);
+            uint32_t code =
+                r < (uint32_t)spans[s].width ? r : rf_uniform_below(word, (uint32_t)spans[s].width);
             t.rows.codes[r * 15 + (uint32_t)spans[s].source] = (uint16_t)code;
         }
     for (int32_t j = 0; j < 9; j++) {
@@ -296,7 +309,7 @@ typedef struct ctgan {
     uint32_t *step;
     rf_adam *adam_g, *adam_d;
     weight w1, w2, w3, b1, b2, b3, gamma1, gamma2, beta1, beta2; /* generator */
-    weight v1d, v1c, v2, v3, c1, c2, c3;                          /* critic    */
+    weight v1d, v1c, v2, v3, c1, c2, c3;                         /* critic    */
     rf_mat x, a1, a2, logits, fake, dx, da1, da2, dlogits, dfake;
     rf_mat h1, h2, m1, m2, d1, d2, g1, g2;
     float *mean1, *rstd1, *mean2, *rstd2, *dgamma, *dbeta, *score, *coef_d, *coef_g, *coef_3, *scale, *loss;
@@ -319,12 +332,15 @@ static float *floats(rf_device *device, int32_t n)
 
 static void ctgan_weights(ctgan *t, rf_device *d)
 {
-    t->w1 = weight_new(d, Z + C, H, 0), t->w2 = weight_new(d, H + Z + C, H, 1), t->w3 = weight_new(d, IN3 + C, D, 2);
+    t->w1 = weight_new(d, Z + C, H, 0), t->w2 = weight_new(d, H + Z + C, H, 1),
+    t->w3 = weight_new(d, IN3 + C, D, 2);
     t->b1 = weight_new(d, 1, H, 3), t->b2 = weight_new(d, 1, H, 4), t->b3 = weight_new(d, 1, D, 5);
     t->gamma1 = weight_new(d, 1, H, 6), t->gamma2 = weight_new(d, 1, H, 7);
     t->beta1 = weight_new(d, 1, H, 8), t->beta2 = weight_new(d, 1, H, 9);
-    t->v1d = weight_new(d, PACK * D, H, 10), t->v1c = weight_new(d, PACK * C, H, 11), t->v2 = weight_new(d, H, H, 12);
-    t->v3 = weight_new(d, 1, H, 13), t->c1 = weight_new(d, 1, H, 14), t->c2 = weight_new(d, 1, H, 15), t->c3 = weight_new(d, 1, 1, 16);
+    t->v1d = weight_new(d, PACK * D, H, 10), t->v1c = weight_new(d, PACK * C, H, 11),
+    t->v2 = weight_new(d, H, H, 12);
+    t->v3 = weight_new(d, 1, H, 13), t->c1 = weight_new(d, 1, H, 14), t->c2 = weight_new(d, 1, H, 15),
+    t->c3 = weight_new(d, 1, 1, 16);
     t->adam_g = adam_new(d, 2e-4f, 0.5f, 0.9f, 1e-6f);
     t->adam_d = adam_new(d, 2e-4f, 0.5f, 0.9f, 1e-6f);
 }
@@ -334,12 +350,17 @@ static void ctgan_new(ctgan *t, rf_device *d)
     t->table = make_table(d);
     t->step = memory(d, sizeof *t->step);
     ctgan_weights(t, d);
-    t->x = matrix(d, B, IN3), t->a1 = matrix(d, B, H), t->a2 = matrix(d, B, H), t->logits = matrix(d, B, D), t->fake = matrix(d, B, D);
-    t->dx = matrix(d, B, 2 * H), t->da1 = matrix(d, B, H), t->da2 = matrix(d, B, H), t->dlogits = matrix(d, B, D), t->dfake = matrix(d, B, D);
-    t->h1 = matrix(d, 3 * PACKS, H), t->h2 = matrix(d, 3 * PACKS, H), t->m1 = matrix(d, 3 * PACKS, H), t->m2 = matrix(d, 3 * PACKS, H);
-    t->d1 = matrix(d, 3 * PACKS, H), t->d2 = matrix(d, 3 * PACKS, H), t->g1 = matrix(d, PACKS, PACK * D), t->g2 = matrix(d, PACKS, PACK * C);
+    t->x = matrix(d, B, IN3), t->a1 = matrix(d, B, H), t->a2 = matrix(d, B, H), t->logits = matrix(d, B, D),
+    t->fake = matrix(d, B, D);
+    t->dx = matrix(d, B, 2 * H), t->da1 = matrix(d, B, H), t->da2 = matrix(d, B, H),
+    t->dlogits = matrix(d, B, D), t->dfake = matrix(d, B, D);
+    t->h1 = matrix(d, 3 * PACKS, H), t->h2 = matrix(d, 3 * PACKS, H), t->m1 = matrix(d, 3 * PACKS, H),
+    t->m2 = matrix(d, 3 * PACKS, H);
+    t->d1 = matrix(d, 3 * PACKS, H), t->d2 = matrix(d, 3 * PACKS, H), t->g1 = matrix(d, PACKS, PACK * D),
+    t->g2 = matrix(d, PACKS, PACK * C);
     t->mean1 = floats(d, H), t->rstd1 = floats(d, H), t->mean2 = floats(d, H), t->rstd2 = floats(d, H);
-    t->dgamma = floats(d, H), t->dbeta = floats(d, H), t->score = floats(d, 3 * PACKS), t->scale = floats(d, PACKS), t->loss = floats(d, 4);
+    t->dgamma = floats(d, H), t->dbeta = floats(d, H), t->score = floats(d, 3 * PACKS),
+    t->scale = floats(d, PACKS), t->loss = floats(d, 4);
     t->coef_d = floats(d, 3 * PACKS), t->coef_g = floats(d, PACKS), t->coef_3 = floats(d, 3 * PACKS);
     for (int r = 0; r < 3 * PACKS; r++) {
         t->coef_d[r] = r < PACKS ? 1.0f / PACKS : r < 2 * PACKS ? -1.0f / PACKS : 1.0f;
@@ -363,21 +384,26 @@ static double mf(double rows, double depth, double cols)
 
 static void generator_forward(bench *b, ctgan *t, bool critic_step)
 {
-    rf_mat z = view(t->x, 0, B, 2 * H, Z), x2 = view(t->x, 0, B, H, H + Z), h1 = view(t->x, 0, B, H, H), h2 = view(t->x, 0, B, 0, H);
+    rf_mat z = view(t->x, 0, B, 2 * H, Z), x2 = view(t->x, 0, B, H, H + Z), h1 = view(t->x, 0, B, H, H),
+           h2 = view(t->x, 0, B, 0, H);
     rf_noise zn = noise(t, critic_step ? RF_DRAW_NOISE_D : RF_DRAW_NOISE_G);
     rf_noise gn = noise(t, critic_step ? RF_DRAW_GUMBEL_D : RF_DRAW_GUMBEL_G);
     RUN(b, "draw_normal z", 0, draw_normal, .out = z, .noise = zn);
-    RUN(b, "draw_conditions", 0, draw_conditions, .out = t->entries, .out_column = t->columns, .n = B, .fixed_entry = -1,
-        .table = &t->table.conditions, .noise = noise(t, critic_step ? RF_DRAW_COND_D : RF_DRAW_COND_G));
-    RUN(b, "affine g1 128>256", mf(B, Z, H), affine, .y = t->a1, .x = z, .w = part(t->w1, 0, Z), .bias = t->b1.w,
-        .gather = part(t->w1, Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
-    RUN(b, "batchnorm_relu 1", 0, batchnorm_relu, .h = h1, .a = t->a1, .gamma = t->gamma1.w, .beta = t->beta1.w, .mean = t->mean1, .rstd = t->rstd1);
-    RUN(b, "affine g2 384>256", mf(B, H + Z, H), affine, .y = t->a2, .x = x2, .w = part(t->w2, 0, H + Z), .bias = t->b2.w,
-        .gather = part(t->w2, H + Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
-    RUN(b, "batchnorm_relu 2", 0, batchnorm_relu, .h = h2, .a = t->a2, .gamma = t->gamma2.w, .beta = t->beta2.w, .mean = t->mean2, .rstd = t->rstd2);
-    RUN(b, "affine g3 640>157", mf(B, IN3, D), affine, .y = t->logits, .x = t->x, .w = part(t->w3, 0, IN3), .bias = t->b3.w,
-        .gather = part(t->w3, IN3, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
-    RUN(b, "activate", 0, activate, .out = t->fake, .logits = t->logits, .layout = &layout, .tau = 0.2f, .noise = gn);
+    RUN(b, "draw_conditions", 0, draw_conditions, .out = t->entries, .out_column = t->columns, .n = B,
+        .fixed_entry = -1, .table = &t->table.conditions,
+        .noise = noise(t, critic_step ? RF_DRAW_COND_D : RF_DRAW_COND_G));
+    RUN(b, "affine g1 128>256", mf(B, Z, H), affine, .y = t->a1, .x = z, .w = part(t->w1, 0, Z),
+        .bias = t->b1.w, .gather = part(t->w1, Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
+    RUN(b, "batchnorm_relu 1", 0, batchnorm_relu, .h = h1, .a = t->a1, .gamma = t->gamma1.w,
+        .beta = t->beta1.w, .mean = t->mean1, .rstd = t->rstd1);
+    RUN(b, "affine g2 384>256", mf(B, H + Z, H), affine, .y = t->a2, .x = x2, .w = part(t->w2, 0, H + Z),
+        .bias = t->b2.w, .gather = part(t->w2, H + Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
+    RUN(b, "batchnorm_relu 2", 0, batchnorm_relu, .h = h2, .a = t->a2, .gamma = t->gamma2.w,
+        .beta = t->beta2.w, .mean = t->mean2, .rstd = t->rstd2);
+    RUN(b, "affine g3 640>157", mf(B, IN3, D), affine, .y = t->logits, .x = t->x, .w = part(t->w3, 0, IN3),
+        .bias = t->b3.w, .gather = part(t->w3, IN3, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
+    RUN(b, "activate", 0, activate, .out = t->fake, .logits = t->logits, .layout = &layout, .tau = 0.2f,
+        .noise = gn);
 }
 
 static rf_mat packs_of(rf_mat rows)
@@ -387,85 +413,122 @@ static rf_mat packs_of(rf_mat rows)
 
 static void critic_forward(bench *b, ctgan *t, int32_t rows, bool critic_step)
 {
-    rf_mat h1 = view(t->h1, 0, rows, 0, H), h2 = view(t->h2, 0, rows, 0, H), m1 = view(t->m1, 0, rows, 0, H), m2 = view(t->m2, 0, rows, 0, H);
-    RUN(b, "affine c1 fake 1570>256", mf(PACKS, PACK * D, H), affine, .y = view(t->h1, 0, PACKS, 0, H), .x = packs_of(t->fake),
-        .w = part(t->v1d, 0, PACK * D), .bias = t->c1.w, .gather = part(t->v1c, 0, PACK * C), .ids = t->entries, .n_ids = PACK, .gather_stride = C);
+    rf_mat h1 = view(t->h1, 0, rows, 0, H), h2 = view(t->h2, 0, rows, 0, H), m1 = view(t->m1, 0, rows, 0, H),
+           m2 = view(t->m2, 0, rows, 0, H);
+    RUN(b, "affine c1 fake 1570>256", mf(PACKS, PACK * D, H), affine, .y = view(t->h1, 0, PACKS, 0, H),
+        .x = packs_of(t->fake), .w = part(t->v1d, 0, PACK * D), .bias = t->c1.w,
+        .gather = part(t->v1c, 0, PACK * C), .ids = t->entries, .n_ids = PACK, .gather_stride = C);
     if (critic_step) {
-        RUN(b, "affine_coded c1 real", mf(PACKS, 210, H), affine_coded, .y = view(t->h1, PACKS, PACKS, 0, H), .w = part(t->v1d, 0, PACK * D),
-            .bias = t->c1.w, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = PACK, .gather = part(t->v1c, 0, PACK * C),
-            .ids = t->real_entries, .gather_stride = C);
-        RUN(b, "interpolate", 0, interpolate, .out = view(t->h1, 2 * PACKS, PACKS, 0, H), .real = view(t->h1, PACKS, PACKS, 0, H),
-            .fake = view(t->h1, 0, PACKS, 0, H), .noise = noise(t, RF_DRAW_ALPHA));
+        RUN(b, "affine_coded c1 real", mf(PACKS, 210, H), affine_coded, .y = view(t->h1, PACKS, PACKS, 0, H),
+            .w = part(t->v1d, 0, PACK * D), .bias = t->c1.w, .layout = &layout, .scalars = t->scalars,
+            .codes = t->codes, .pack = PACK, .gather = part(t->v1c, 0, PACK * C), .ids = t->real_entries,
+            .gather_stride = C);
+        RUN(b, "interpolate", 0, interpolate, .out = view(t->h1, 2 * PACKS, PACKS, 0, H),
+            .real = view(t->h1, PACKS, PACKS, 0, H), .fake = view(t->h1, 0, PACKS, 0, H),
+            .noise = noise(t, RF_DRAW_ALPHA));
     }
-    RUN(b, "leaky_dropout 1", 0, leaky_dropout, .y = h1, .a = h1, .mask = m1, .noise = noise(t, critic_step ? RF_DRAW_DROPOUT_D1 : RF_DRAW_DROPOUT_G1));
-    RUN(b, "affine c2 256>256", mf(rows, H, H), affine, .y = h2, .x = h1, .w = part(t->v2, 0, H), .bias = t->c2.w);
-    RUN(b, "leaky_dropout 2", 0, leaky_dropout, .y = h2, .a = h2, .mask = m2, .noise = noise(t, critic_step ? RF_DRAW_DROPOUT_D2 : RF_DRAW_DROPOUT_G2));
-    RUN(b, "critic_head", 0, critic_head, .h = h2, .mask = m2, .d = view(t->d2, 0, rows, 0, H), .w = t->v3.w, .bias = t->c3.w,
-        .coef = critic_step ? t->coef_d : t->coef_g, .score = t->score, .n_loss_rows = critic_step ? 2 * PACKS : rows, .loss = t->loss);
-    RUN(b, "affine_back c2", mf(rows, H, H), affine_back, .dx = view(t->d1, 0, rows, 0, H), .dy = view(t->d2, 0, rows, 0, H), .w = part(t->v2, 0, H),
-        .gate = m1, .gate_kind = RF_GATE_MULTIPLY);
+    RUN(b, "leaky_dropout 1", 0, leaky_dropout, .y = h1, .a = h1, .mask = m1,
+        .noise = noise(t, critic_step ? RF_DRAW_DROPOUT_D1 : RF_DRAW_DROPOUT_G1));
+    RUN(b, "affine c2 256>256", mf(rows, H, H), affine, .y = h2, .x = h1, .w = part(t->v2, 0, H),
+        .bias = t->c2.w);
+    RUN(b, "leaky_dropout 2", 0, leaky_dropout, .y = h2, .a = h2, .mask = m2,
+        .noise = noise(t, critic_step ? RF_DRAW_DROPOUT_D2 : RF_DRAW_DROPOUT_G2));
+    RUN(b, "critic_head", 0, critic_head, .h = h2, .mask = m2, .d = view(t->d2, 0, rows, 0, H), .w = t->v3.w,
+        .bias = t->c3.w, .coef = critic_step ? t->coef_d : t->coef_g, .score = t->score,
+        .n_loss_rows = critic_step ? 2 * PACKS : rows, .loss = t->loss);
+    RUN(b, "affine_back c2", mf(rows, H, H), affine_back, .dx = view(t->d1, 0, rows, 0, H),
+        .dy = view(t->d2, 0, rows, 0, H), .w = part(t->v2, 0, H), .gate = m1, .gate_kind = RF_GATE_MULTIPLY);
 }
 
 static void penalty_chain(bench *b, ctgan *t)
 {
     rf_mat d = view(t->d1, 2 * PACKS, PACKS, 0, H), q = view(t->h1, 2 * PACKS, PACKS, 0, H);
-    RUN(b, "affine_back g1 256>1570", mf(PACKS, PACK * D, H), affine_back, .dx = t->g1, .dy = d, .w = part(t->v1d, 0, PACK * D));
-    RUN(b, "affine_back g2 256>1040", mf(PACKS, PACK * C, H), affine_back, .dx = t->g2, .dy = d, .w = part(t->v1c, 0, PACK * C));
-    RUN(b, "penalty", 0, penalty, .g1 = t->g1, .g2 = t->g2, .d = d, .scale = t->scale, .lambda = 10.0f, .loss = t->loss + 1);
-    RUN(b, "affine q1 1570>256", mf(PACKS, PACK * D, H), affine, .y = q, .x = t->g1, .w = part(t->v1d, 0, PACK * D));
-    RUN(b, "affine q1 += 1040>256", mf(PACKS, PACK * C, H), affine, .y = q, .x = t->g2, .w = part(t->v1c, 0, PACK * C), .accumulate = true,
-        .row_scale = t->scale, .gate = view(t->m1, 2 * PACKS, PACKS, 0, H), .gate_kind = RF_GATE_MULTIPLY);
-    RUN(b, "affine u2 256>256", mf(PACKS, H, H), affine, .y = view(t->h2, 2 * PACKS, PACKS, 0, H), .x = q, .w = part(t->v2, 0, H),
-        .gate = view(t->m2, 2 * PACKS, PACKS, 0, H), .gate_kind = RF_GATE_MULTIPLY);
+    RUN(b, "affine_back g1 256>1570", mf(PACKS, PACK * D, H), affine_back, .dx = t->g1, .dy = d,
+        .w = part(t->v1d, 0, PACK * D));
+    RUN(b, "affine_back g2 256>1040", mf(PACKS, PACK * C, H), affine_back, .dx = t->g2, .dy = d,
+        .w = part(t->v1c, 0, PACK * C));
+    RUN(b, "penalty", 0, penalty, .g1 = t->g1, .g2 = t->g2, .d = d, .scale = t->scale, .lambda = 10.0f,
+        .loss = t->loss + 1);
+    RUN(b, "affine q1 1570>256", mf(PACKS, PACK * D, H), affine, .y = q, .x = t->g1,
+        .w = part(t->v1d, 0, PACK * D));
+    RUN(b, "affine q1 += 1040>256", mf(PACKS, PACK * C, H), affine, .y = q, .x = t->g2,
+        .w = part(t->v1c, 0, PACK * C), .accumulate = true, .row_scale = t->scale,
+        .gate = view(t->m1, 2 * PACKS, PACKS, 0, H), .gate_kind = RF_GATE_MULTIPLY);
+    RUN(b, "affine u2 256>256", mf(PACKS, H, H), affine, .y = view(t->h2, 2 * PACKS, PACKS, 0, H), .x = q,
+        .w = part(t->v2, 0, H), .gate = view(t->m2, 2 * PACKS, PACKS, 0, H), .gate_kind = RF_GATE_MULTIPLY);
 }
 
-#define WEIGHT(x)       .w = (x).w, .m = (x).m, .v = (x).v
-#define MATRIX(x)       WEIGHT(x), .rows = (x).rows, .cols = (x).cols
-#define ROWS_OF(x, from, n) .w = (x).w + (from) * (x).cols, .m = (x).m + (from) * (x).cols, .v = (x).v + (from) * (x).cols, .rows = (n), .cols = (x).cols
+#define WEIGHT(x) .w = (x).w, .m = (x).m, .v = (x).v
+#define MATRIX(x) WEIGHT(x), .rows = (x).rows, .cols = (x).cols
+#define ROWS_OF(x, from, n)                                                                                  \
+    .w = (x).w + (from) * (x).cols, .m = (x).m + (from) * (x).cols, .v = (x).v + (from) * (x).cols,          \
+    .rows = (n), .cols = (x).cols
 
 static void critic_update(bench *b, ctgan *t)
 {
-    rf_mat fake = view(t->d1, 0, PACKS, 0, H), real = view(t->d1, PACKS, PACKS, 0, H), mix = view(t->d1, 2 * PACKS, PACKS, 0, H);
+    rf_mat fake = view(t->d1, 0, PACKS, 0, H), real = view(t->d1, PACKS, PACKS, 0, H),
+           mix = view(t->d1, 2 * PACKS, PACKS, 0, H);
     b->device->ops->adam_tick(b->device, t->adam_d);
-    RUN(b, "update c1 data 1570x256", 2 * mf(PACKS, PACK * D, H) + mf(PACKS, 210, H), update, MATRIX(t->v1d), .n_dense = 2,
-        .dense = {{packs_of(t->fake), fake}, {t->g1, mix}},
-        .coded = {.b = real, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = PACK}, .adam = t->adam_d);
-    RUN(b, "update c1 conditions 1040x256", mf(PACKS, PACK * C, H), update, MATRIX(t->v1c), .n_dense = 1, .dense = {{t->g2, mix}}, .n_gather = 2,
+    RUN(b, "update c1 data 1570x256", 2 * mf(PACKS, PACK * D, H) + mf(PACKS, 210, H), update, MATRIX(t->v1d),
+        .n_dense = 2, .dense = {{packs_of(t->fake), fake}, {t->g1, mix}},
+        .coded = {.b = real, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = PACK},
+        .adam = t->adam_d);
+    RUN(b, "update c1 conditions 1040x256", mf(PACKS, PACK * C, H), update, MATRIX(t->v1c), .n_dense = 1,
+        .dense = {{t->g2, mix}}, .n_gather = 2,
         .gather = {{fake, t->entries, PACK, C}, {real, t->real_entries, PACK, C}}, .adam = t->adam_d);
-    RUN(b, "update c2 256x256", mf(3 * PACKS, H, H), update, MATRIX(t->v2), .n_dense = 1, .dense = {{t->h1, t->d2}}, .adam = t->adam_d);
-    RUN(b, "update_vector c1 bias", 0, update_vector, WEIGHT(t->c1), .n = H, .b = view(t->d1, 0, 2 * PACKS, 0, H), .adam = t->adam_d);
-    RUN(b, "update_vector c2 bias", 0, update_vector, WEIGHT(t->c2), .n = H, .b = view(t->d2, 0, 2 * PACKS, 0, H), .adam = t->adam_d);
-    RUN(b, "update_vector c3", 0, update_vector, WEIGHT(t->v3), .n = H, .b = t->h2, .coef = t->coef_d, .adam = t->adam_d);
+    RUN(b, "update c2 256x256", mf(3 * PACKS, H, H), update, MATRIX(t->v2), .n_dense = 1,
+        .dense = {{t->h1, t->d2}}, .adam = t->adam_d);
+    RUN(b, "update_vector c1 bias", 0, update_vector, WEIGHT(t->c1), .n = H,
+        .b = view(t->d1, 0, 2 * PACKS, 0, H), .adam = t->adam_d);
+    RUN(b, "update_vector c2 bias", 0, update_vector, WEIGHT(t->c2), .n = H,
+        .b = view(t->d2, 0, 2 * PACKS, 0, H), .adam = t->adam_d);
+    RUN(b, "update_vector c3", 0, update_vector, WEIGHT(t->v3), .n = H, .b = t->h2, .coef = t->coef_d,
+        .adam = t->adam_d);
 }
 
-static void generator_norm_back(bench *b, ctgan *t, rf_mat da, rf_mat dh, rf_mat h, rf_mat a, weight gamma, weight beta, const float *mean, const float *rstd)
+static void generator_norm_back(bench *b, ctgan *t, rf_mat da, rf_mat dh, rf_mat h, rf_mat a, weight gamma,
+                                weight beta, const float *mean, const float *rstd)
 {
-    RUN(b, "batchnorm_relu_back", 0, batchnorm_relu_back, .da = da, .dh = dh, .h = h, .a = a, .gamma = gamma.w, .mean = mean, .rstd = rstd,
-        .dgamma = t->dgamma, .dbeta = t->dbeta);
-    RUN(b, "update_vector gamma", 0, update_vector, WEIGHT(gamma), .n = H, .given = t->dgamma, .adam = t->adam_g);
-    RUN(b, "update_vector beta", 0, update_vector, WEIGHT(beta), .n = H, .given = t->dbeta, .adam = t->adam_g);
+    RUN(b, "batchnorm_relu_back", 0, batchnorm_relu_back, .da = da, .dh = dh, .h = h, .a = a,
+        .gamma = gamma.w, .mean = mean, .rstd = rstd, .dgamma = t->dgamma, .dbeta = t->dbeta);
+    RUN(b, "update_vector gamma", 0, update_vector, WEIGHT(gamma), .n = H, .given = t->dgamma,
+        .adam = t->adam_g);
+    RUN(b, "update_vector beta", 0, update_vector, WEIGHT(beta), .n = H, .given = t->dbeta,
+        .adam = t->adam_g);
 }
 
 static void generator_update(bench *b, ctgan *t)
 {
-    rf_mat z = view(t->x, 0, B, 2 * H, Z), x2 = view(t->x, 0, B, H, H + Z), h1 = view(t->x, 0, B, H, H), h2 = view(t->x, 0, B, 0, H);
+    rf_mat z = view(t->x, 0, B, 2 * H, Z), x2 = view(t->x, 0, B, H, H + Z), h1 = view(t->x, 0, B, H, H),
+           h2 = view(t->x, 0, B, 0, H);
     rf_mat dh2 = view(t->dx, 0, B, 0, H), dh1 = view(t->dx, 0, B, H, H);
-    RUN(b, "affine_back c1 256>1570", mf(PACKS, PACK * D, H), affine_back, .dx = packs_of(t->dfake), .dy = view(t->d1, 0, PACKS, 0, H), .w = part(t->v1d, 0, PACK * D));
-    RUN(b, "activate_back", 0, activate_back, .dlogits = t->dlogits, .dout = t->dfake, .out = t->fake, .logits = t->logits, .layout = &layout,
-        .tau = 0.2f, .entries = t->entries, .columns = t->columns, .condition_span = condition_span, .loss = t->loss + 2);
+    RUN(b, "affine_back c1 256>1570", mf(PACKS, PACK * D, H), affine_back, .dx = packs_of(t->dfake),
+        .dy = view(t->d1, 0, PACKS, 0, H), .w = part(t->v1d, 0, PACK * D));
+    RUN(b, "activate_back", 0, activate_back, .dlogits = t->dlogits, .dout = t->dfake, .out = t->fake,
+        .logits = t->logits, .layout = &layout, .tau = 0.2f, .entries = t->entries, .columns = t->columns,
+        .condition_span = condition_span, .loss = t->loss + 2);
     b->device->ops->adam_tick(b->device, t->adam_g);
-    RUN(b, "affine_back g3 157>512", mf(B, 2 * H, D), affine_back, .dx = t->dx, .dy = t->dlogits, .w = part(t->w3, 0, 2 * H));
-    RUN(b, "update g3 640x157", mf(B, IN3, D), update, ROWS_OF(t->w3, 0, IN3), .n_dense = 1, .dense = {{t->x, t->dlogits}}, .adam = t->adam_g);
-    RUN(b, "update g3 conditions", 0, update, ROWS_OF(t->w3, IN3, C), .n_gather = 1, .gather = {{t->dlogits, t->entries, 1, C}}, .adam = t->adam_g);
-    RUN(b, "update_vector g3 bias", 0, update_vector, WEIGHT(t->b3), .n = D, .b = t->dlogits, .adam = t->adam_g);
+    RUN(b, "affine_back g3 157>512", mf(B, 2 * H, D), affine_back, .dx = t->dx, .dy = t->dlogits,
+        .w = part(t->w3, 0, 2 * H));
+    RUN(b, "update g3 640x157", mf(B, IN3, D), update, ROWS_OF(t->w3, 0, IN3), .n_dense = 1,
+        .dense = {{t->x, t->dlogits}}, .adam = t->adam_g);
+    RUN(b, "update g3 conditions", 0, update, ROWS_OF(t->w3, IN3, C), .n_gather = 1,
+        .gather = {{t->dlogits, t->entries, 1, C}}, .adam = t->adam_g);
+    RUN(b, "update_vector g3 bias", 0, update_vector, WEIGHT(t->b3), .n = D, .b = t->dlogits,
+        .adam = t->adam_g);
     generator_norm_back(b, t, t->da2, dh2, h2, t->a2, t->gamma2, t->beta2, t->mean2, t->rstd2);
-    RUN(b, "affine_back g2 256>256", mf(B, H, H), affine_back, .dx = dh1, .dy = t->da2, .w = part(t->w2, 0, H), .accumulate = true);
-    RUN(b, "update g2 384x256", mf(B, H + Z, H), update, ROWS_OF(t->w2, 0, H + Z), .n_dense = 1, .dense = {{x2, t->da2}}, .adam = t->adam_g);
-    RUN(b, "update g2 conditions", 0, update, ROWS_OF(t->w2, H + Z, C), .n_gather = 1, .gather = {{t->da2, t->entries, 1, C}}, .adam = t->adam_g);
+    RUN(b, "affine_back g2 256>256", mf(B, H, H), affine_back, .dx = dh1, .dy = t->da2,
+        .w = part(t->w2, 0, H), .accumulate = true);
+    RUN(b, "update g2 384x256", mf(B, H + Z, H), update, ROWS_OF(t->w2, 0, H + Z), .n_dense = 1,
+        .dense = {{x2, t->da2}}, .adam = t->adam_g);
+    RUN(b, "update g2 conditions", 0, update, ROWS_OF(t->w2, H + Z, C), .n_gather = 1,
+        .gather = {{t->da2, t->entries, 1, C}}, .adam = t->adam_g);
     RUN(b, "update_vector g2 bias", 0, update_vector, WEIGHT(t->b2), .n = H, .b = t->da2, .adam = t->adam_g);
     generator_norm_back(b, t, t->da1, dh1, h1, t->a1, t->gamma1, t->beta1, t->mean1, t->rstd1);
-    RUN(b, "update g1 128x256", mf(B, Z, H), update, ROWS_OF(t->w1, 0, Z), .n_dense = 1, .dense = {{z, t->da1}}, .adam = t->adam_g);
-    RUN(b, "update g1 conditions", 0, update, ROWS_OF(t->w1, Z, C), .n_gather = 1, .gather = {{t->da1, t->entries, 1, C}}, .adam = t->adam_g);
+    RUN(b, "update g1 128x256", mf(B, Z, H), update, ROWS_OF(t->w1, 0, Z), .n_dense = 1,
+        .dense = {{z, t->da1}}, .adam = t->adam_g);
+    RUN(b, "update g1 conditions", 0, update, ROWS_OF(t->w1, Z, C), .n_gather = 1,
+        .gather = {{t->da1, t->entries, 1, C}}, .adam = t->adam_g);
     RUN(b, "update_vector g1 bias", 0, update_vector, WEIGHT(t->b1), .n = H, .b = t->da1, .adam = t->adam_g);
 }
 
@@ -473,8 +536,10 @@ static void ctgan_step(bench *b, void *model)
 {
     ctgan *t = model;
     generator_forward(b, t, true);
-    RUN(b, "draw_rows", 0, draw_rows, .n = B, .entries = t->entries, .out_entries = t->real_entries, .out_scalars = t->scalars, .out_codes = t->codes,
-        .layout = &layout, .table = &t->table.rows, .conditions = &t->table.conditions, .noise = noise(t, RF_DRAW_ROWS), .permute = noise(t, RF_DRAW_PERMUTE));
+    RUN(b, "draw_rows", 0, draw_rows, .n = B, .entries = t->entries, .out_entries = t->real_entries,
+        .out_scalars = t->scalars, .out_codes = t->codes, .layout = &layout, .table = &t->table.rows,
+        .conditions = &t->table.conditions, .noise = noise(t, RF_DRAW_ROWS),
+        .permute = noise(t, RF_DRAW_PERMUTE));
     critic_forward(b, t, 3 * PACKS, true);
     penalty_chain(b, t);
     critic_update(b, t);
@@ -487,7 +552,8 @@ static void ctgan_step(bench *b, void *model)
 static uint32_t ctgan_crc(rf_device *d, void *model)
 {
     const ctgan *t = model;
-    const weight all[] = {t->w1, t->w2, t->w3, t->b1, t->b2, t->b3, t->gamma1, t->gamma2, t->beta1, t->beta2, t->v1d, t->v1c, t->v2, t->v3, t->c1, t->c2, t->c3};
+    const weight all[] = {t->w1,    t->w2,  t->w3,  t->b1, t->b2, t->b3, t->gamma1, t->gamma2, t->beta1,
+                          t->beta2, t->v1d, t->v1c, t->v2, t->v3, t->c1, t->c2,     t->c3};
     crc = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         weight_crc(d, all[i]);
@@ -513,29 +579,38 @@ static void tvae_new(tvae *t, rf_device *d)
     t->step = memory(d, sizeof *t->step);
     t->n = memory(d, sizeof *t->n);
     t->adam = adam_new(d, 1e-3f, 0.9f, 0.999f, 1e-5f);
-    t->e1 = weight_new(d, D, CODE, 0), t->e2 = weight_new(d, CODE, CODE, 1), t->code = weight_new(d, CODE, 2 * CODE, 2);
-    t->d1 = weight_new(d, CODE, CODE, 3), t->d2 = weight_new(d, CODE, CODE, 4), t->d3 = weight_new(d, CODE, D, 5);
-    t->be1 = weight_new(d, 1, CODE, 6), t->be2 = weight_new(d, 1, CODE, 7), t->bcode = weight_new(d, 1, 2 * CODE, 8);
-    t->bd1 = weight_new(d, 1, CODE, 9), t->bd2 = weight_new(d, 1, CODE, 10), t->bd3 = weight_new(d, 1, D, 11), t->sigma = weight_new(d, 1, 6, 12);
+    t->e1 = weight_new(d, D, CODE, 0), t->e2 = weight_new(d, CODE, CODE, 1),
+    t->code = weight_new(d, CODE, 2 * CODE, 2);
+    t->d1 = weight_new(d, CODE, CODE, 3), t->d2 = weight_new(d, CODE, CODE, 4),
+    t->d3 = weight_new(d, CODE, D, 5);
+    t->be1 = weight_new(d, 1, CODE, 6), t->be2 = weight_new(d, 1, CODE, 7),
+    t->bcode = weight_new(d, 1, 2 * CODE, 8);
+    t->bd1 = weight_new(d, 1, CODE, 9), t->bd2 = weight_new(d, 1, CODE, 10), t->bd3 = weight_new(d, 1, D, 11),
+    t->sigma = weight_new(d, 1, 6, 12);
     for (int i = 0; i < 6; i++)
         t->sigma.w[i] = 0.1f;
-    t->h1 = matrix(d, B, CODE), t->h2 = matrix(d, B, CODE), t->mu = matrix(d, B, 2 * CODE), t->eps = matrix(d, B, CODE), t->z = matrix(d, B, CODE);
-    t->k1 = matrix(d, B, CODE), t->k2 = matrix(d, B, CODE), t->logits = matrix(d, B, D), t->dlogits = matrix(d, B, D), t->dk2 = matrix(d, B, CODE);
-    t->dk1 = matrix(d, B, CODE), t->dz = matrix(d, B, CODE), t->dcode = matrix(d, B, 2 * CODE), t->dh2 = matrix(d, B, CODE), t->dh1 = matrix(d, B, CODE);
+    t->h1 = matrix(d, B, CODE), t->h2 = matrix(d, B, CODE), t->mu = matrix(d, B, 2 * CODE),
+    t->eps = matrix(d, B, CODE), t->z = matrix(d, B, CODE);
+    t->k1 = matrix(d, B, CODE), t->k2 = matrix(d, B, CODE), t->logits = matrix(d, B, D),
+    t->dlogits = matrix(d, B, D), t->dk2 = matrix(d, B, CODE);
+    t->dk1 = matrix(d, B, CODE), t->dz = matrix(d, B, CODE), t->dcode = matrix(d, B, 2 * CODE),
+    t->dh2 = matrix(d, B, CODE), t->dh1 = matrix(d, B, CODE);
     t->scalars = floats(d, B * 6), t->dsigma = floats(d, 6), t->loss = floats(d, 2);
     t->codes = memory(d, B * 15 * sizeof *t->codes);
 }
 
 static void layer(bench *b, rf_mat y, rf_mat x, weight w, weight bias, bool relu)
 {
-    RUN(b, "affine", mf(B, w.rows, w.cols), affine, .y = y, .x = x, .w = part(w, 0, w.rows), .bias = bias.w, .relu = relu);
+    RUN(b, "affine", mf(B, w.rows, w.cols), affine, .y = y, .x = x, .w = part(w, 0, w.rows), .bias = bias.w,
+        .relu = relu);
 }
 
 static void layer_back(bench *b, tvae *t, rf_mat dx, rf_mat dy, rf_mat x, weight w, weight bias, bool gate)
 {
-    RUN(b, "affine_back", mf(B, w.rows, w.cols), affine_back, .dx = dx, .dy = dy, .w = part(w, 0, w.rows), .gate = x,
-        .gate_kind = gate ? RF_GATE_POSITIVE : RF_GATE_NONE);
-    RUN(b, "update", mf(B, w.rows, w.cols), update, MATRIX(w), .n_dense = 1, .dense = {{x, dy}}, .adam = t->adam);
+    RUN(b, "affine_back", mf(B, w.rows, w.cols), affine_back, .dx = dx, .dy = dy, .w = part(w, 0, w.rows),
+        .gate = x, .gate_kind = gate ? RF_GATE_POSITIVE : RF_GATE_NONE);
+    RUN(b, "update", mf(B, w.rows, w.cols), update, MATRIX(w), .n_dense = 1, .dense = {{x, dy}},
+        .adam = t->adam);
     RUN(b, "update_vector bias", 0, update_vector, WEIGHT(bias), .n = bias.cols, .b = dy, .adam = t->adam);
 }
 
@@ -543,35 +618,43 @@ static void tvae_step(bench *b, void *model)
 {
     tvae *t = model;
     rf_noise shuffle = {7, t->step, RF_DRAW_SHUFFLE, 0}, latent = {7, t->step, RF_DRAW_LATENT, 0};
-    RUN(b, "take_rows", 0, take_rows, .batch = B, .steps_per_epoch = 66, .out_n = t->n, .out_scalars = t->scalars, .out_codes = t->codes, .layout = &layout,
-        .table = &t->table.rows, .noise = shuffle);
-    RUN(b, "affine_coded", mf(B, 21, CODE), affine_coded, .y = t->h1, .w = part(t->e1, 0, D), .bias = t->be1.w, .layout = &layout, .scalars = t->scalars,
-        .codes = t->codes, .pack = 1, .relu = true);
+    RUN(b, "take_rows", 0, take_rows, .batch = B, .steps_per_epoch = 66, .out_n = t->n,
+        .out_scalars = t->scalars, .out_codes = t->codes, .layout = &layout, .table = &t->table.rows,
+        .noise = shuffle);
+    RUN(b, "affine_coded", mf(B, 21, CODE), affine_coded, .y = t->h1, .w = part(t->e1, 0, D),
+        .bias = t->be1.w, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = 1,
+        .relu = true);
     layer(b, t->h2, t->h1, t->e2, t->be2, true);
     layer(b, t->mu, t->h2, t->code, t->bcode, false);
     RUN(b, "reparameterise", 0, reparameterise, .z = t->z, .code = t->mu, .eps = t->eps, .noise = latent);
     layer(b, t->k1, t->z, t->d1, t->bd1, true);
     layer(b, t->k2, t->k1, t->d2, t->bd2, true);
     layer(b, t->logits, t->k2, t->d3, t->bd3, false);
-    RUN(b, "reconstruct", 0, reconstruct, .dlogits = t->dlogits, .logits = t->logits, .layout = &layout, .scalars = t->scalars, .codes = t->codes,
-        .sigma = t->sigma.w, .dsigma = t->dsigma, .loss = t->loss, .factor = 2.0f, .n = t->n);
+    RUN(b, "reconstruct", 0, reconstruct, .dlogits = t->dlogits, .logits = t->logits, .layout = &layout,
+        .scalars = t->scalars, .codes = t->codes, .sigma = t->sigma.w, .dsigma = t->dsigma, .loss = t->loss,
+        .factor = 2.0f, .n = t->n);
     b->device->ops->adam_tick(b->device, t->adam);
     layer_back(b, t, t->dk2, t->dlogits, t->k2, t->d3, t->bd3, true);
     layer_back(b, t, t->dk1, t->dk2, t->k1, t->d2, t->bd2, true);
     layer_back(b, t, t->dz, t->dk1, t->z, t->d1, t->bd1, false);
-    RUN(b, "latent_back", 0, latent_back, .dcode = t->dcode, .dz = t->dz, .code = t->mu, .eps = t->eps, .loss = t->loss + 1, .n = t->n);
+    RUN(b, "latent_back", 0, latent_back, .dcode = t->dcode, .dz = t->dz, .code = t->mu, .eps = t->eps,
+        .loss = t->loss + 1, .n = t->n);
     layer_back(b, t, t->dh2, t->dcode, t->h2, t->code, t->bcode, true);
     layer_back(b, t, t->dh1, t->dh2, t->h1, t->e2, t->be2, true);
-    RUN(b, "update coded", mf(B, 21, CODE), update, MATRIX(t->e1), .coded = {.b = t->dh1, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = 1}, .adam = t->adam);
+    RUN(b, "update coded", mf(B, 21, CODE), update, MATRIX(t->e1),
+        .coded = {.b = t->dh1, .layout = &layout, .scalars = t->scalars, .codes = t->codes, .pack = 1},
+        .adam = t->adam);
     RUN(b, "update_vector bias", 0, update_vector, WEIGHT(t->be1), .n = CODE, .b = t->dh1, .adam = t->adam);
-    RUN(b, "update_vector sigma", 0, update_vector, WEIGHT(t->sigma), .n = 6, .given = t->dsigma, .lo = 0.01f, .hi = 1.0f, .adam = t->adam);
+    RUN(b, "update_vector sigma", 0, update_vector, WEIGHT(t->sigma), .n = 6, .given = t->dsigma, .lo = 0.01f,
+        .hi = 1.0f, .adam = t->adam);
     b->device->ops->step_tick(b->device, t->step);
 }
 
 static uint32_t tvae_crc(rf_device *d, void *model)
 {
     const tvae *t = model;
-    const weight all[] = {t->e1, t->e2, t->code, t->d1, t->d2, t->d3, t->be1, t->be2, t->bcode, t->bd1, t->bd2, t->bd3, t->sigma};
+    const weight all[] = {t->e1,  t->e2,    t->code, t->d1,  t->d2,  t->d3,   t->be1,
+                          t->be2, t->bcode, t->bd1,  t->bd2, t->bd3, t->sigma};
     crc = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         weight_crc(d, all[i]);
@@ -640,9 +723,11 @@ static void print_calls(const network *n, bench *b, int steps, double peak, bool
         const call *c = &b->calls[i];
         double ms = median(c->ms, steps), gflops = c->mflop / ms;
         if (table)
-            printf("%-32s %8.1f us %8.1f MF %8.1f GF/s %5.1f %%\n", c->name, ms * 1e3, c->mflop, gflops, 100.0 * gflops / peak);
+            printf("%-32s %8.1f us %8.1f MF %8.1f GF/s %5.1f %%\n", c->name, ms * 1e3, c->mflop, gflops,
+                   100.0 * gflops / peak);
         else
-            printf("{\"name\":\"%s %d threads: %02d %s\",\"us\":%.1f,\"gflops\":%.1f}\n", n->name, threads, i, c->name, ms * 1e3, gflops);
+            printf("{\"name\":\"%s %d threads: %02d %s\",\"us\":%.1f,\"gflops\":%.1f}\n", n->name, threads, i,
+                   c->name, ms * 1e3, gflops);
     }
 }
 
@@ -671,8 +756,11 @@ static void measure(const network *n, int threads, int steps, bool table)
     double limit = median(peak, steps), ms = median(step_ms, steps);
     double low = (double)step_ms[steps / 20], high = (double)step_ms[steps - 1 - steps / 20];
     print_calls(n, b, steps, limit, table, threads);
-    printf(table ? "%s, %s: %.3f ms a step (5 %% to 95 %%: %.3f to %.3f), %.1f GF/s, limit %.1f GF/s, %.1f %% of it\n\n"
-                 : "{\"name\":\"%s step\",\"device\":\"%s\",\"ms\":%.3f,\"ms_5\":%.3f,\"ms_95\":%.3f,\"gflops\":%.1f,\"limit_gflops\":%.1f,\"percent\":%.1f}\n",
+    printf(table ? "%s, %s: %.3f ms a step (5 %% to 95 %%: %.3f to %.3f), %.1f GF/s, limit %.1f GF/s, %.1f "
+                   "%% of it\n\n"
+                 : "{\"name\":\"%s "
+                   "step\",\"device\":\"%s\",\"ms\":%.3f,\"ms_5\":%.3f,\"ms_95\":%.3f,\"gflops\":%.1f,"
+                   "\"limit_gflops\":%.1f,\"percent\":%.1f}\n",
            n->name, b->device->summary, ms, low, high, n->mflop / ms, limit, 100.0 * n->mflop / ms / limit);
     rf_device_close(b->device);
     for (int i = 0; i < b->n_calls; i++)

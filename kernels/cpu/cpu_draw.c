@@ -29,7 +29,8 @@ static void words_16(uint32_t *out, const rf_draw *draw, uint32_t block)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i c0 = _mm512_set1_epi32((int)draw->step), c1 = _mm512_set1_epi32((int)draw->purpose);
-    __m512i c2 = _mm512_add_epi32(_mm512_set1_epi32((int)block), order), c3 = _mm512_set1_epi32((int)draw->trial);
+    __m512i c2 = _mm512_add_epi32(_mm512_set1_epi32((int)block), order),
+            c3 = _mm512_set1_epi32((int)draw->trial);
     uint32_t k0 = (uint32_t)draw->seed, k1 = (uint32_t)(draw->seed >> 32);
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
         __m512i high0, low0, high1, low1;
@@ -62,7 +63,8 @@ static void words_8(uint32_t *out, const rf_draw *draw, uint32_t block)
 {
     const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
     __m256i c0 = _mm256_set1_epi32((int)draw->step), c1 = _mm256_set1_epi32((int)draw->purpose);
-    __m256i c2 = _mm256_add_epi32(_mm256_set1_epi32((int)block), order), c3 = _mm256_set1_epi32((int)draw->trial);
+    __m256i c2 = _mm256_add_epi32(_mm256_set1_epi32((int)block), order),
+            c3 = _mm256_set1_epi32((int)draw->trial);
     uint32_t k0 = (uint32_t)draw->seed, k1 = (uint32_t)(draw->seed >> 32);
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
         __m256i high0, low0, high1, low1;

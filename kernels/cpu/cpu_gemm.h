@@ -11,7 +11,11 @@
  *     packed block at k0 (kc = min(RFI_DEPTH, depth - k0) values of k), panel p of width v*16:
  *         packed + k0 * padded + kc * RFI_PANEL * p, then [kc][v * 16]            padded = columns rounded up to 16
  *
- * A tile of rows x panel lives in registers while k runs. a is read where it lies, by rows or by columns.
+ * A tile of rows x panel lives in registers while k runs. a is read where it lies when its rows are contiguous; when its
+ * columns are (a gradient: a transposed), a block of it is copied first, since its lines would fall on each other in the cache.
+ *
+ * While a tile computes, it can fetch memory that is needed next (rfi_ahead): weights and moments come from the third-level
+ * cache or from memory, and there are free slots for it between the multiplications.
  */
 #ifndef RF_CPU_GEMM_H
 #define RF_CPU_GEMM_H
@@ -23,7 +27,7 @@ enum {
     RFI_PANEL = RFI_TILE_VECTORS * RFI_LANES, /* columns of a panel                                    */
     RFI_DEPTH = 128,                          /* values of k at a time: 128 x 64 floats are 32 KB in L1 */
     RFI_MANY_ROWS = 128,                      /* from here on b is packed once for all tasks           */
-    RFI_TASK_ROWS = 36,                       /* rows of a task then                                   */
+    RFI_COLUMN_ROWS = 48,                     /* rows of c at a time when a is read by columns         */
 };
 
 /* b(k, j) at data[k * ld + j], or when transposed at data[j * ld + k]. */
@@ -33,6 +37,16 @@ typedef struct rfi_factor {
     bool transposed;
     int32_t depth, cols;
 } rfi_factor;
+
+/* Memory to be fetched, in groups of four lines: at, at + step, …. Tiles take from the last stream first. */
+typedef struct rfi_ahead {
+    int n;
+    struct {
+        const char *at;
+        int64_t step; /* bytes */
+        int32_t groups;
+    } stream[4];
+} rfi_ahead;
 
 /* What to do with finished elements of c: rows first..end-1, columns left..right-1. */
 typedef void (*rfi_finish_fn)(const void *arg, int32_t first, int32_t end, int32_t left, int32_t right);
@@ -57,8 +71,8 @@ void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product);
 size_t RFI_FN(rfi_packed_size)(const rfi_factor *b);
 void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b);
 
-/* Rows first..end-1 and columns left..right-1 of c, on this thread; left is a multiple of RFI_PANEL. */
+/* Rows first..end-1 and columns left..right-1 of c, on this thread; left is a multiple of RFI_PANEL. `ahead` may be NULL. */
 void RFI_FN(rfi_multiply_packed)(const rfi_product *product, const float *packed, int32_t first, int32_t end,
-                                 int32_t left, int32_t right);
+                                 int32_t left, int32_t right, rfi_ahead *ahead);
 
 #endif

@@ -52,15 +52,16 @@ typedef struct reconstruct_job {
 } reconstruct_job;
 
 /* The block's logits of a scalar span become their gradients; its losses are added. */
-static void scalar_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows, float *restrict t,
-                        float *restrict loss)
+static void scalar_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows,
+                        float *restrict t, float *restrict loss)
 {
     const rf_reconstruct *op = job->op;
     float sigma = op->sigma[span->source], log_sigma = rf_log_f32(sigma), precision = 1.0f / (sigma * sigma);
     float d[RFI_LANES];
     rfi_tile_tanh(t);
     for (int32_t i = 0; i < RFI_LANES; i++)
-        d[i] = i < rows ? op->scalars[(int64_t)(first + i) * op->layout->n_scalars + span->source] - t[i] : 0.0f;
+        d[i] =
+            i < rows ? op->scalars[(int64_t)(first + i) * op->layout->n_scalars + span->source] - t[i] : 0.0f;
     for (int32_t i = 0; i < rows; i++)
         job->pull[(int64_t)(first + i) * op->layout->n_scalars + span->source] = d[i] * d[i];
     for (int32_t i = 0; i < RFI_LANES; i++) {
@@ -69,8 +70,8 @@ static void scalar_span(const reconstruct_job *job, const rf_span *span, int32_t
     }
 }
 
-static void code_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows, float *restrict t,
-                      float *restrict loss)
+static void code_span(const reconstruct_job *job, const rf_span *span, int32_t first, int32_t rows,
+                      float *restrict t, float *restrict loss)
 {
     const rf_reconstruct *op = job->op;
     const uint16_t *codes = op->codes + (int64_t)first * op->layout->n_codes + span->source;

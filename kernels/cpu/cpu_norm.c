@@ -38,7 +38,9 @@ static bool is_whole(const strip *s)
 
 RFI_INLINE v16 take(const float *x, const strip *s, int j, const bool whole)
 {
-    return whole ? v16_load(x + j * RFI_LANES) : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j]) : v16_zero();
+    return whole         ? v16_load(x + j * RFI_LANES)
+           : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j])
+                         : v16_zero();
 }
 
 RFI_INLINE void give(float *x, v16 value, const strip *s, int j, const bool whole)

@@ -4,8 +4,8 @@
 
 #include "kernels/cpu/cpu_lanes.h"
 
-RFI_INLINE void rfi_transpose_plain(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows,
-                                    int32_t cols)
+RFI_INLINE void rfi_transpose_plain(float *to, int64_t to_ld, const float *from, int64_t from_ld,
+                                    int32_t rows, int32_t cols)
 {
     for (int32_t c = 0; c < cols; c++)
         for (int32_t r = 0; r < rows; r++)
@@ -36,7 +36,8 @@ RFI_INLINE void rfi_transpose_4(float *to, int64_t to_ld, const float *from, int
 }
 
 /* to(c, r) = from(r, c). A last block that is not whole is moved back over the one before it. */
-RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows, int32_t cols)
+RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows,
+                              int32_t cols)
 {
     if (rows < 16 || cols < 4) {
         rfi_transpose_plain(to, to_ld, from, from_ld, rows, cols);
@@ -69,7 +70,8 @@ RFI_INLINE void rfi_transpose_4(float *to, int64_t to_ld, const float *from, int
     _mm256_storeu_ps(to + 3 * to_ld, _mm256_shuffle_ps(b, d, 0xEE));
 }
 
-RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows, int32_t cols)
+RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows,
+                              int32_t cols)
 {
     if (rows < 8 || cols < 4) {
         rfi_transpose_plain(to, to_ld, from, from_ld, rows, cols);
@@ -86,7 +88,8 @@ RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64
 
 #else
 
-RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows, int32_t cols)
+RFI_INLINE void rfi_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t rows,
+                              int32_t cols)
 {
     rfi_transpose_plain(to, to_ld, from, from_ld, rows, cols);
 }

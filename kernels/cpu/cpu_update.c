@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    GRAD_FLOATS = 10240, /* a task's gradient: 40 KB                            */
-    GRAD_ROWS = 48,      /* at most so many rows of w at once                   */
-    STRIP_COLS = 512,    /* and so many columns; a multiple of every RFI_PANEL  */
+    GRAD_FLOATS = 12288,         /* a task's gradient: 48 KB                           */
+    GRAD_ROWS = RFI_COLUMN_ROWS, /* at most so many rows of w at once                  */
+    STRIP_COLS = 512,            /* and so many columns; a multiple of every RFI_PANEL */
+    FEW_TASKS = 8,               /* a small matrix is still cut into so many           */
 };
 
 /* ------------------------------------------------------------------ Adam over a run of weights */
@@ -49,8 +50,24 @@ static void add_row(const patch *p, int32_t row, const float *restrict b, float 
         g[c] = fmaf(times, b[c], g[c]);
 }
 
+/* Adam's arrays, fetched while the products run. A strip of a wide matrix is left to the hardware. */
+static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
+{
+    rfi_ahead ahead = {.n = 0};
+    float *const arrays[] = {op->w, op->m, op->v};
+    if (!op->adam || p->ld != op->cols)
+        return ahead;
+    for (; ahead.n < 3; ahead.n++) {
+        ahead.stream[ahead.n].at = (const char *)(arrays[ahead.n] + (int64_t)p->first * op->cols);
+        ahead.stream[ahead.n].step = 256;
+        ahead.stream[ahead.n].groups = (p->end - p->first) * op->cols / 64 + 1;
+    }
+    return ahead;
+}
+
 static void add_dense(const update_job *job, const patch *p)
 {
+    rfi_ahead ahead = fetch_weights(job->op, p);
     for (int32_t d = 0; d < job->op->n_dense; d++) {
         const rf_mat *a = &job->op->dense[d].a, *b = &job->op->dense[d].b;
         const rfi_product product = {
@@ -63,7 +80,8 @@ static void add_dense(const update_job *job, const patch *p)
             .ldc = p->ld,
             .accumulate = true,
         };
-        RFI_FN(rfi_multiply_packed)(&product, job->packed[d], 0, p->end - p->first, p->left, p->right);
+        RFI_FN(rfi_multiply_packed)
+        (&product, job->packed[d], 0, p->end - p->first, p->left, p->right, &ahead);
     }
 }
 
@@ -162,7 +180,8 @@ static bool pack_sources(rf_device *device, update_job *job)
 void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
     update_job job = {.op = op, .n_strips = (int32_t)rfi_divide_up(op->cols, STRIP_COLS)};
-    job.rows_a_task = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
+    int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
+    job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * FEW_TASKS));
     if (pack_sources(device, &job))
         rf_pool_run(device->pool, update_task, &job, rfi_divide_up(op->rows, job.rows_a_task) * job.n_strips);
 }
