@@ -105,7 +105,6 @@ static rf_code train_on(rf_fitted *fitted, const rf_table *table, const rf_fit_o
     rf_coded rows = {0};
     rf_model *model = NULL;
     rfi_checkpoint_key key = {.seed = options->seed, .compat = options->compat, .params = &options->params};
-    const double start_s = rf_clock_s();
     RF_TRY(build_model(fitted, options, err));
     model = fitted->model;
     key.n_rows = model->setup.n_rows;
@@ -117,9 +116,10 @@ static rf_code train_on(rf_fitted *fitted, const rf_table *table, const rf_fit_o
     RF_TRY(model->type->attach(model, &rows, err));
     rf_coded_free(&rows);
     RF_TRY(resume(model, options, &key, notes, err));
+    const double start_s = rf_clock_s();
     RF_TRY(rfi_train(model, options, &key, &fitted->info.losses, err));
-    model->type->detach(model);
     fitted->info.train_seconds = rf_clock_s() - start_s;
+    model->type->detach(model);
 out:
     rf_coded_free(&rows);
     return rc;
