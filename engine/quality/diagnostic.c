@@ -143,7 +143,7 @@ static rf_code share_accepted(double *out, const rf_table *table, int32_t index,
     if (table->columns[index].codes)
         rc = count_codes(&accepted, table, index, test, err);
     else
-        accepted = count_values(table, index, test);
+        accepted = count_values(table, index, test) - (test.missing ? table->columns[index].n_misfit : 0);
     *out = share(accepted, table->n_rows);
     return rc;
 }
@@ -171,7 +171,8 @@ static rf_code datetime_adherence(rf_quality_column *out, const rf_table *synthe
     }
     if (field->kind == RF_KIND_DATETIME && field->datetime_format &&
         strcmp(field->datetime_format, format) == 0) {
-        out->format_validity = synthetic->n_rows ? 1 : NAN; /* its reader has parsed every cell */
+        out->format_validity =
+            share(synthetic->n_rows - synthetic->columns[index].n_misfit, synthetic->n_rows);
         return RF_OK;
     }
     const text_test test = {.accepts = accepts_datetime, .state = (void *)format, .missing = true};

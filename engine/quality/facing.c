@@ -80,17 +80,20 @@ static meaning meaning_of(const rf_column *real, const rf_column *other, rf_kind
     return AS_TEXT;
 }
 
-/* Counted here: whoever filled a table by hand may have left the column's own count at 0. */
+/* Counted here: whoever filled a table by hand may have left the column's own count at 0. A cell whose
+ * text does not fit the column is not missing: it is wrong. */
 static int64_t count_missing(const rf_column *column, int64_t n_rows)
 {
     int64_t n = 0;
     for (int64_t row = 0; row < n_rows; row++)
         n += column->codes ? column->codes[row] < 0 : isnan(column->values[row]);
-    return n;
+    return n - column->n_misfit;
 }
 
 const char *rfi_physical_type(const rf_field *field, const rf_column *column, int64_t n_rows)
 {
+    if (column->n_misfit)
+        return "object"; /* texts among the values */
     if (field->kind == RF_KIND_DATETIME)
         return "datetime64[ns]";
     const int64_t n_missing = count_missing(column, n_rows);

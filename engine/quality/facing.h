@@ -20,9 +20,9 @@
 #include "engine/table/table.h"
 
 typedef struct rfi_side {
-    int64_t n_rows, n_missing;
-    const double *values; /* (n_rows) NaN = missing; NULL for a coded kind          */
-    const int32_t *codes; /* (n_rows) -1 = missing, else 0..n_categories-1; or NULL */
+    int64_t n_rows, n_missing; /* n_missing: without the cells whose text did not fit the kind */
+    const double *values;      /* (n_rows) NaN = missing; NULL for a coded kind          */
+    const int32_t *codes;      /* (n_rows) -1 = missing, else 0..n_categories-1; or NULL */
 } rfi_side;
 
 typedef struct rfi_facing {

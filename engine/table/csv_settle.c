@@ -30,6 +30,7 @@ typedef struct column_work {
     rf_field *field;
     int32_t c;
     int64_t n_rows, n_missing;
+    int64_t n_misfit; /* of the missing ones: a text that is no value of the kind */
 } column_work;
 
 static const char *keep_text(const column_work *work, const char *text)
@@ -84,6 +85,7 @@ static void fill_field(column_work *work, rf_kind kind)
     field->missing_text = keep_text(work, commonest_token(work));
     field->quoted = n_present > 0 && facts->n_quoted - facts->n_quoted_missing >= n_present;
     work->settle->table->columns[work->c].n_missing = work->n_missing;
+    work->settle->table->columns[work->c].n_misfit = work->n_misfit;
 }
 
 static rf_code finish_values(column_work *work, rf_kind kind, rf_error *err)
@@ -311,6 +313,7 @@ static rf_code declared_datetimes(column_work *work, rf_error *err)
     if (!format)
         format = work->plan->datetime_format ? work->plan->datetime_format : "%Y-%m-%d";
     RF_TRY(rfi_texts_to_datetimes(work->read, work->n_rows, format, true, &n_odd, err));
+    work->n_misfit = n_odd;
     work->n_missing += n_odd;
     if (n_odd)
         rf_note(work->settle->notes, "column %s: %lld cells are no dates and count as missing",
@@ -350,7 +353,8 @@ static rf_code declared_numbers(column_work *work, rf_error *err)
     const rfi_column_plan *plan = work->plan;
     rf_kind kind = plan->numerical ? number_kind(&facts->numbers) : plan->kind;
     if (plan->lenient) {
-        work->n_missing += facts->odd.n + facts->infinite.n;
+        work->n_misfit = facts->odd.n + facts->infinite.n;
+        work->n_missing += work->n_misfit;
         if (facts->odd.n)
             note_at(work, facts->odd.n, facts->odd.first_row, "are not numbers and count as missing");
         if (facts->infinite.n)
@@ -442,6 +446,7 @@ static rf_code settle_datetimes(column_work *work, bool *again, rf_error *err)
     }
     if (odd->n) {
         note_at(work, odd->n, odd->first_row, "are not in the column's date format and count as missing");
+        work->n_misfit = odd->n;
         work->n_missing += odd->n;
     }
     return finish_datetimes(work, work->read->datetime_format, err);

@@ -75,6 +75,7 @@ typedef struct rf_column {
     int32_t *codes; /* (n_rows) kinds held as CODES, -1 = missing; else NULL   */
     rf_dict dict;   /* of a coded column                                       */
     int64_t n_missing;
+    int64_t n_misfit; /* of them, cells that had a text which does not fit the kind (rf_table_read_like) */
 } rf_column;
 
 typedef struct rf_table {

@@ -1,4 +1,5 @@
 #include <jansson.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "engine/quality/quality.h"
@@ -299,6 +300,33 @@ static void ignored_columns_are_left_out(void **state)
     rf_table_free(real);
 }
 
+static void cells_that_do_not_fit_are_wrong_and_not_missing(void **state)
+{
+    static const char text[] = "n,day\n1,2020-01-01\n,\n2,2020-01-03\n3,2020-01-02\n";
+    static const char odd[] = "n,day\n1,2020-01-01\nmany,soon\n2,\n,2020-01-02\n";
+    const rf_table_options options = {0};
+    char path[] = "/tmp/rowforge-quality-XXXXXX";
+    rf_error err = {0};
+    rf_table *real = NULL, *synthetic = NULL;
+    const int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0 && write(file, odd, sizeof odd - 1) == sizeof odd - 1);
+    close(file);
+    assert_ok(rf_table_read_bytes(&real, "text", text, sizeof text - 1, &options, NULL, &err));
+    assert_ok(rf_table_read_like(&synthetic, path, &real->schema, &options, NULL, &err));
+    unlink(path);
+    rf_quality *q = evaluate(real, synthetic, NULL, NULL);
+    for (int32_t i = 0; i < 2; i++) {
+        assert_near(q->columns[i].validity, 2 / 3.0, 1e-15); /* of three cells that are there */
+        assert_near(q->columns[i].missing_synthetic, 0.25, 0);
+    }
+    assert_near(q->columns[1].format_validity, 0.75, 0);
+    assert_near(q->structure, 0, 0);
+    rf_quality_free(q);
+    rf_table_free(synthetic);
+    rf_table_free(real);
+}
+
 static void a_column_that_is_missing_lowers_the_structure_and_is_not_scored(void **state)
 {
     rf_table *real = hand_table(6, small_real), *synthetic = hand_table(5, &small_synthetic[1]);
@@ -522,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_table_against_itself_scores_exactly_1),
         cmocka_unit_test(ids_are_checked_and_not_modelled),
         cmocka_unit_test(ignored_columns_are_left_out),
+        cmocka_unit_test(cells_that_do_not_fit_are_wrong_and_not_missing),
         cmocka_unit_test(a_column_that_is_missing_lowers_the_structure_and_is_not_scored),
         cmocka_unit_test(tables_without_a_common_column_are_refused),
         cmocka_unit_test(one_column_and_one_row_are_enough),
