@@ -1,7 +1,7 @@
 /* hand_table.h - small tables written down in a test.
  *
- *     rf_table *t = hand_table(3, (hand_column[]){{"age", RF_KIND_INTEGER, .values = (double[]){1, NAN, 3}},
- *                                                 {"sex", RF_KIND_CATEGORICAL, .texts = (const char *[]){"f", NULL, "m"}},
+ *     rf_table *t = hand_table(3, (hand_column[]){{"age", RF_KIND_INTEGER, .values = NUMBERS(1, NAN, 3)},
+ *                                                 {"sex", RF_KIND_CATEGORICAL, .texts = TEXTS("f", NULL, "m")},
  *                                                 {0}});
  *
  * NAN and NULL are missing cells. Freed with rf_table_free.
