@@ -24,7 +24,7 @@ static float decode_scalar(const rf_decode *op, int32_t r, const rf_span *span)
     return u > 1.0f ? 1.0f : u;
 }
 
-/* What the code is the largest of, for a piece of a span. */
+/* What a code is the largest of, for columns left .. left + n - 1 of a row. */
 static void scores(const rf_decode *op, int32_t r, int32_t left, int32_t n, float *restrict score)
 {
     const float *restrict logits = op->logits.data + r * op->logits.ld + left;
@@ -45,20 +45,60 @@ static void scores(const rf_decode *op, int32_t r, int32_t left, int32_t n, floa
     }
 }
 
-static uint16_t decode_code(const rf_decode *op, int32_t r, const rf_span *span)
+static uint16_t largest_at(const float *score, int32_t n)
+{
+    float top = score[0];
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++)
+        if (score[i] > top) {
+            top = score[i];
+            best = i;
+        }
+    return (uint16_t)best;
+}
+
+/* A span wider than a piece. */
+static uint16_t decode_wide(const rf_decode *op, int32_t r, const rf_span *span)
 {
     float score[PIECE], top = 0.0f;
     int32_t best = 0;
     for (int32_t c = 0; c < span->width; c += PIECE) {
         int32_t here = rfi_min32(PIECE, span->width - c);
         scores(op, r, span->offset + c, here, score);
-        for (int32_t i = 0; i < here; i++)
-            if (c + i == 0 || score[i] > top) {
-                top = score[i];
-                best = c + i;
-            }
+        int32_t at = largest_at(score, here);
+        if (c == 0 || score[at] > top) {
+            top = score[at];
+            best = c + at;
+        }
     }
     return (uint16_t)best;
+}
+
+/* The spans from `first` on that fit a piece together: one run of draws for all of them. Returns the span after them. */
+static int32_t group_end(const rf_layout *layout, int32_t first)
+{
+    const int32_t left = layout->spans[first].offset;
+    int32_t i = first;
+    while (i < layout->n_spans && layout->spans[i].offset + layout->spans[i].width - left <= PIECE)
+        i++;
+    return i;
+}
+
+static void decode_group(const rf_decode *op, int32_t r, int32_t first, int32_t end)
+{
+    const rf_layout *layout = op->layout;
+    const rf_span *last = &layout->spans[end - 1];
+    const int32_t left = layout->spans[first].offset;
+    float score[PIECE];
+    scores(op, r, left, last->offset + last->width - left, score);
+    for (int32_t i = first; i < end; i++) {
+        const rf_span *span = &layout->spans[i];
+        if (span->kind == RF_SPAN_SCALAR)
+            op->scalars[(int64_t)r * layout->n_scalars + span->source] = decode_scalar(op, r, span);
+        else
+            op->codes[(int64_t)r * layout->n_codes + span->source] =
+                largest_at(score + span->offset - left, span->width);
+    }
 }
 
 static void decode_rows(void *arg, int32_t first, int32_t end)
@@ -66,12 +106,15 @@ static void decode_rows(void *arg, int32_t first, int32_t end)
     const rf_decode *op = arg;
     const rf_layout *layout = op->layout;
     for (int32_t r = first; r < end; r++)
-        for (int32_t i = 0; i < layout->n_spans; i++) {
-            const rf_span *span = &layout->spans[i];
-            if (span->kind == RF_SPAN_SCALAR)
-                op->scalars[(int64_t)r * layout->n_scalars + span->source] = decode_scalar(op, r, span);
-            else
-                op->codes[(int64_t)r * layout->n_codes + span->source] = decode_code(op, r, span);
+        for (int32_t i = 0; i < layout->n_spans;) {
+            const int32_t next = group_end(layout, i);
+            if (next > i) {
+                decode_group(op, r, i, next);
+                i = next;
+            } else {
+                const rf_span *span = &layout->spans[i++];
+                op->codes[(int64_t)r * layout->n_codes + span->source] = decode_wide(op, r, span);
+            }
         }
 }
 
