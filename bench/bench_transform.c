@@ -1,8 +1,9 @@
 /* bench_transform - how long a table takes to become codes and back, one JSON object a line.
  *
- * Adult (ROWFORGE_DATA, or ../shared/data; without it a generated table of as many rows): fit and encode, and the way back, with one and two
- * threads. Then the mixture of one column of a million distinct values. Before anything is timed the result is checked: the components
- * that are kept in Adult's columns, and that a table comes back from its codes.
+ * Adult (ROWFORGE_DATA, or ../shared/data; without it a generated table of as many rows): fit and encode,
+ * and the way back, with one and two threads. Then the mixture of one column of a million distinct values.
+ * Before anything is timed the result is checked: the components that are kept in Adult's columns, and that
+ * a table comes back from its codes.
  */
 #include <math.h>
 #include <stdio.h>
@@ -47,7 +48,8 @@ static rf_code read_table(rf_table **out, bool *adult, rf_error *err)
     return *adult ? RF_OK : rf_demo_table(out, ADULT_ROWS, 1, err);
 }
 
-/* Share of numbers that come back as they were (the others lay beyond four standard deviations), over all numeric columns. */
+/* Share of numbers that come back as they were (the others lay beyond four standard deviations), over all
+ * numeric columns. */
 static double returned(const rf_table *before, const rf_table *after)
 {
     int64_t same = 0, all = 0;
@@ -61,7 +63,8 @@ static double returned(const rf_table *before, const rf_table *after)
     return all > 0 ? (double)same / (double)all : 1.0;
 }
 
-/* Adult has 6 numbers and 9 texts; the reference keeps 46 to 48 components and so comes to 157 or 158 columns. */
+/* Adult has 6 numbers and 9 texts; the reference keeps 46 to 48 components and so comes to 157 or 158
+ * columns. */
 static bool check(const rf_transform *transform, const rf_table *table, const rf_table *back, bool adult)
 {
     const rf_layout *layout = rf_transform_layout(transform);

@@ -1,4 +1,5 @@
-/* categories.h - the texts of a discrete column: which are modelled, which share the code "rare", and how often each stood there. */
+/* categories.h - the texts of a discrete column: which are modelled, which share the code "rare", and how
+ * often each stood there. */
 #ifndef RF_ENGINE_TRANSFORM_CATEGORIES_H
 #define RF_ENGINE_TRANSFORM_CATEGORIES_H
 
@@ -23,8 +24,8 @@ typedef struct rfi_categories {
 
 void rfi_categories_free(rfi_categories *categories);
 
-/* From a column's dictionary and how often each of its codes stands in the table. *n_hidden: distinct texts that are not modelled. `out` is
- * zeroed before; on failure the caller frees it all the same. */
+/* From a column's dictionary and how often each of its codes stands in the table. *n_hidden: distinct texts
+ * that are not modelled. `out` is zeroed before; on failure the caller frees it all the same. */
 rf_code rfi_categories_learn(rfi_categories *out, const rf_dict *dict, const int64_t *counts,
                              int64_t n_missing, int32_t max_categories, int64_t *n_hidden,
                              rf_error *err) RF_MUST_CHECK;

@@ -309,7 +309,8 @@ static bool letters_are_hex(const char_set *sets, size_t length)
     return others == 0;
 }
 
-/* A set that was seen only in part becomes the classes it has members of; a number's first digit does not become 0. */
+/* A set that was seen only in part becomes the classes it has members of; a number's first digit does not
+ * become 0. */
 static void widen(char_set *set, bool hex, bool first_digit)
 {
     const bool zero = set->has['0'];

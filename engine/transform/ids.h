@@ -2,25 +2,28 @@
  *
  * Two makes are known.
  *
- *   SEQUENCE  prefix, whole number, suffix ("17264", "user-0042"). New ids go on after the largest number, so none can be an old one, and
- *             keep the width while it lasts. Chosen for numbers that run on (dense), or that leave room above.
- *   TEMPLATE  fixed positions, each with a set of characters ("[A-Z]{3}-\d{4}", a UUID): from a regex, or learned from the ids of the
- *             commonest length.
+ *   SEQUENCE  prefix, whole number, suffix ("17264", "user-0042"). New ids go on after the largest number,
+ *             so none can be an old one, and keep the width while it lasts. Chosen for numbers that run on
+ *             (dense), or that leave room above.
+ *   TEMPLATE  fixed positions, each with a set of characters ("[A-Z]{3}-\d{4}", a UUID): from a regex, or
+ *             learned from the ids of the commonest length.
  *
- * How a template stays clear of the old ids without remembering them: its texts are numbered 0..size-1 and the numbers scrambled by a
- * keyed bijection. The old ids then lie scattered over the scrambled numbers, and between them lie gaps. The widest gaps, trimmed at
- * both ends so that no border points at an old id, are kept as intervals; every scrambled number inside one unscrambles to a text of the right
- * make that was in no row. Row r of a result takes place sigma(r), where sigma is a bijection of all places keyed by the result's seed:
- * no two rows share one, in whatever pieces the result is made.
+ * How a template stays clear of the old ids without remembering them: its texts are numbered 0..size-1 and
+ * the numbers scrambled by a keyed bijection. The old ids then lie scattered over the scrambled numbers,
+ * and between them lie gaps. The widest gaps, trimmed at both ends so that no border points at an old id,
+ * are kept as intervals; every scrambled number inside one unscrambles to a text of the right make that was
+ * in no row. Row r of a result takes place sigma(r), where sigma is a bijection of all places keyed by the
+ * result's seed: no two rows share one, in whatever pieces the result is made.
  *
- * A template may be used up (a result longer than the gaps). From there on a text is lengthened by "-" and a number, filled with zeros to a
- * length that no old id has: still unique, still new.
+ * A template may be used up (a result longer than the gaps). From there on a text is lengthened by "-" and
+ * a number, filled with zeros to a length that no old id has: still unique, still new.
  *
  * What an id model tells about the old ids: their make, and of a sequence the largest number.
  *
- * Regex forms that are understood: literals, escaped literals, \d \w \s, ".", classes with ranges and negation, groups, ^ at the begin and $
- * at the end, and the quantifiers {n} {m,n} {m,} ? + *. Where a number of repetitions is free, one is taken for all: the largest
- * (at most 8 where there is no limit). Alternation and everything else is not understood; the ids' own make is learned then.
+ * Regex forms that are understood: literals, escaped literals, \d \w \s, ".", classes with ranges and
+ * negation, groups, ^ at the begin and $ at the end, and the quantifiers {n} {m,n} {m,} ? + *. Where a
+ * number of repetitions is free, one is taken for all: the largest (at most 8 where there is no limit).
+ * Alternation and everything else is not understood; the ids' own make is learned then.
  */
 #ifndef RF_ENGINE_TRANSFORM_IDS_H
 #define RF_ENGINE_TRANSFORM_IDS_H
@@ -40,7 +43,8 @@ typedef struct rfi_id_position {
     char chars[95];
 } rfi_id_position;
 
-/* Texts numbered 0..size-1 by their first n_head positions; positions after them, when size would pass 2^62, follow from the number. */
+/* Texts numbered 0..size-1 by their first n_head positions; positions after them, when size would pass
+ * 2^62, follow from the number. */
 typedef struct rfi_id_template {
     int32_t n_positions, n_head;
     rfi_id_position positions[RFI_ID_POSITIONS_MAX];
@@ -69,8 +73,8 @@ typedef struct rfi_ids {
     uint64_t n_places; /* sum of the gaps */
 } rfi_ids;
 
-/* From the column's distinct texts. *regex_refused: the field has a regex that is not understood. INPUT when old ids come in so many
- * lengths that none is free for a lengthened text. */
+/* From the column's distinct texts. *regex_refused: the field has a regex that is not understood. INPUT
+ * when old ids come in so many lengths that none is free for a lengthened text. */
 rf_code rfi_ids_learn(rfi_ids **out, const rf_dict *dict, const rf_field *field, double missing_share,
                       uint64_t seed, uint32_t column, bool *regex_refused, rf_error *err) RF_MUST_CHECK;
 void rfi_ids_free(rfi_ids *ids);

@@ -147,7 +147,8 @@ static bool assign_points(const rfi_points *points, rfi_clusters *clusters, int3
     return changed;
 }
 
-/* Moves each centre to the mean of its points; returns the sum of the squared moves. An empty cluster stays where it is. */
+/* Moves each centre to the mean of its points; returns the sum of the squared moves. An empty cluster stays
+ * where it is. */
 static double move_centres(const kmeans *state, rfi_clusters *clusters, int32_t k)
 {
     double moved = 0.0;

@@ -48,7 +48,8 @@ out:
     return rc;
 }
 
-/* Nearly all iterations on bins, and the last two on all values: within 1e-6 of a run on all values at a small part of its cost. */
+/* Nearly all iterations on bins, and the last two on all values: within 1e-6 of a run on all values at a
+ * small part of its cost. */
 static rf_code fit_bins(rf_mixture *out, const rfi_prepared *data, const rf_mixture_options *options,
                         rf_error *err)
 {

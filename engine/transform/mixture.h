@@ -1,13 +1,13 @@
 /* mixture.h - the one-dimensional variational Bayesian Gaussian mixture behind mode-specific normalisation.
  *
- * Dirichlet-process prior, K <= 10 components, constants as the public reference has them (weight concentration 0.001, mean
- * precision 1, at most 100 iterations, tolerance 1e-3 on the unnormalised bound, variance floor 1e-6). Source: Bishop,
- * "Pattern recognition and machine learning", 10.2; Blei and Jordan, "Variational inference for Dirichlet process mixtures",
- * 2006. All in double.
+ * Dirichlet-process prior, K <= 10 components, constants as the public reference has them (weight
+ * concentration 0.001, mean precision 1, at most 100 iterations, tolerance 1e-3 on the unnormalised bound,
+ * variance floor 1e-6). Source: Bishop, "Pattern recognition and machine learning", 10.2; Blei and Jordan,
+ * "Variational inference for Dirichlet process mixtures", 2006. All in double.
  *
- * Equal values are merged (exact); above 65,536 distinct values the loop runs on bins that carry count, mean and in-bin variance,
- * and is polished by two passes over all values. Any thread; one call uses one thread. The bits of the result depend on
- * nothing but the arguments, and on the values only as a set.
+ * Equal values are merged (exact); above 65,536 distinct values the loop runs on bins that carry count,
+ * mean and in-bin variance, and is polished by two passes over all values. Any thread; one call uses one
+ * thread. The bits of the result depend on nothing but the arguments, and on the values only as a set.
  */
 #ifndef RF_ENGINE_TRANSFORM_MIXTURE_H
 #define RF_ENGINE_TRANSFORM_MIXTURE_H
@@ -31,21 +31,19 @@ typedef struct rf_mixture {
     double weight[RF_MIXTURE_MAX];   /* sums to 1 over all                                      */
     double log_base[RF_MIXTURE_MAX]; /* lw_k plus the part of lp_k(x) that does not depend on x */
     int32_t n_iterations;
-    double bound; /* the lower bound after the last iteration                */
+    double bound; /* the lower bound after the last iteration */
 } rf_mixture;
 
+/* The floor 1e-6 supposes that a column's unit is of the order of its spread. With scaled_floor it is at most
+ * a thousandth of the column's variance, so that a column of small numbers keeps its modes; columns whose
+ * variance is above 1e-3 are fitted as without. */
 typedef struct rf_mixture_options {
-    uint64_t
-        seed; /* addresses the k-means start ...                                                                 */
-    uint32_t
-        column; /* ... together with this                                                                          */
-    bool
-        scaled_floor; /* The floor 1e-6 supposes that a column's unit is of the order of its spread. With this it is at most a
-                          thousandth of the column's variance, so that a column of small numbers keeps its modes; columns whose
-                          variance is above 1e-3 are fitted as without.                                                 */
+    uint64_t seed;   /* addresses the k-means start ... */
+    uint32_t column; /* ... together with this          */
+    bool scaled_floor;
 } rf_mixture_options;
 
-/* `values`: n numbers of magnitude <= RF_MIXTURE_VALUE_MAX, in any order, n >= 1. Scratch: 24 bytes a value. */
+/* `values`: n numbers of magnitude <= RF_MIXTURE_VALUE_MAX, in any order, n >= 1. Takes 16 bytes a value. */
 rf_code rf_mixture_fit(rf_mixture *out, const double *values, int64_t n, const rf_mixture_options *options,
                        rf_error *err) RF_MUST_CHECK;
 

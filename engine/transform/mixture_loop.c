@@ -70,8 +70,8 @@ void rfi_variational_start(rfi_variational *state, int32_t n, double prior_varia
 
 /* ------------------------------------------------------------------ the E step */
 
-/* lw_k = psi(a_k) - psi(a_k+b_k) + sum_{j<k} [ psi(b_j) - psi(a_j+b_j) ], and of lp_k(x) what does not depend on x:
- * -1/2 [ ln 2 pi + ln var_k + ln nu_k ] + 1/2 [ ln 2 + psi(nu_k/2) - 1/beta_k ]. */
+/* lw_k = psi(a_k) - psi(a_k+b_k) + sum_{j<k} [ psi(b_j) - psi(a_j+b_j) ], and of lp_k(x) what does not
+ * depend on x: -1/2 [ ln 2 pi + ln var_k + ln nu_k ] + 1/2 [ ln 2 + psi(nu_k/2) - 1/beta_k ]. */
 static void expect(const rfi_variational *state, rfi_density *out)
 {
     double sticks = 0.0;
@@ -89,8 +89,8 @@ static void expect(const rfi_variational *state, rfi_density *out)
     }
 }
 
-/* - sum_ik r_ik ln r_ik. Since ln r_ik = ln p_k(x_i) - ln sum_k p_k(x_i) and ln p_k is quadratic in x, the sums of the E step hold it:
- * no second pass over the points. */
+/* - sum_ik r_ik ln r_ik. Since ln r_ik = ln p_k(x_i) - ln sum_k p_k(x_i) and ln p_k is quadratic in x, the
+ * sums of the E step hold it: no second pass over the points. */
 static double entropy(const rfi_density *density, const rfi_sums *sums)
 {
     double inside = 0.0;

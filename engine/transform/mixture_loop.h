@@ -1,5 +1,6 @@
-/* mixture_loop.h - the variational iteration itself: given sums, the parameters; given parameters, the sums; and the bound that says
- * when to stop. mixture.h has the sources. Values are shifted so that their mean, which is the prior's mean, is 0. */
+/* mixture_loop.h - the variational iteration itself: given sums, the parameters; given parameters, the
+ * sums; and the bound that says when to stop. mixture.h has the sources. Values are shifted so that their
+ * mean, which is the prior's mean, is 0. */
 #ifndef RF_ENGINE_TRANSFORM_MIXTURE_LOOP_H
 #define RF_ENGINE_TRANSFORM_MIXTURE_LOOP_H
 
@@ -27,7 +28,8 @@ void rfi_cluster_sums(const rfi_points *points, const rfi_clusters *clusters, rf
 void rfi_variational_start(rfi_variational *state, int32_t n, double prior_variance, double floor,
                            const double *centre, const rfi_sums *sums);
 
-/* At least `fewest` (>= 1) and at most `most` iterations, until the bound changes by less than the tolerance. Returns how many. */
+/* At least `fewest` (>= 1) and at most `most` iterations, until the bound changes by less than the
+ * tolerance. Returns how many. */
 int32_t rfi_variational_run(rfi_variational *state, const rfi_points *points, int32_t fewest, int32_t most);
 
 /* The mixture, with `shift` added back to its means. */

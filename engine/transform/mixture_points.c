@@ -23,7 +23,8 @@ static void pad(double *value, double *count, double *spread, int64_t n)
     }
 }
 
-/* Shifts the values to mean 0 and finds their variance; the second term removes what the mean's rounding left. */
+/* Shifts the values to mean 0 and finds their variance; the second term removes what the mean's rounding
+ * left. */
 static void centre_values(rfi_prepared *data)
 {
     double sum = 0.0, first = 0.0, second = 0.0;
@@ -54,9 +55,10 @@ void rfi_points_prepare(rfi_prepared *out, const double *values, int64_t n, doub
     pad(out->value, out->count, NULL, out->n);
 }
 
-/* Where a value falls on the way from the lowest (0) to the highest (1). By rank alone the few values of a long tail would share wide
- * bins, and a component that lives there would feel it; by position alone a crowd would share one. So a third of the way each is by rank, by
- * position, and by the root of the distance from the mean, which holds when one value lies far outside. */
+/* Where a value falls on the way from the lowest (0) to the highest (1). By rank alone the few values of a
+ * long tail would share wide bins, and a component that lives there would feel it; by position alone a
+ * crowd would share one. So a third of the way each is by rank, by position, and by the root of the
+ * distance from the mean, which holds when one value lies far outside. */
 typedef struct way {
     double per_rank, low, per_distance, root_low, per_root;
 } way;

@@ -1,5 +1,5 @@
-/* mixture_points.h - a column's values as the points that the mixture's loop walks over: sorted, equal ones merged, and, when there are
- * very many, gathered into bins. */
+/* mixture_points.h - a column's values as the points that the mixture's loop walks over: sorted, equal ones
+ * merged, and, when there are very many, gathered into bins. */
 #ifndef RF_ENGINE_TRANSFORM_MIXTURE_POINTS_H
 #define RF_ENGINE_TRANSFORM_MIXTURE_POINTS_H
 
@@ -23,8 +23,8 @@ int64_t rfi_points_room(int64_t n);
 /* `scratch`: 2 * rfi_points_room(n) numbers, in which the result lives. */
 void rfi_points_prepare(rfi_prepared *out, const double *values, int64_t n, double *scratch);
 
-/* Bins: a point stands for neighbouring values, with their mean and their variance. `scratch`: 3 * RFI_BINS_ROOM numbers, in which the
- * result lives. */
+/* Bins: a point stands for neighbouring values, with their mean and their variance. `scratch`: 3 *
+ * RFI_BINS_ROOM numbers, in which the result lives. */
 void rfi_points_bin(rfi_points *out, const rfi_prepared *data, double *scratch);
 
 #endif

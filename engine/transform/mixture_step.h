@@ -1,8 +1,8 @@
 /* mixture_step.h - the two inner loops of the mixture, built once for each instruction set.
  *
- * The body (mixture_step_body.h) is plain C over blocks of RFI_LANES points: every sum is kept in RFI_LANES parts, part i taking the
- * points i, i + RFI_LANES, ..., and the parts are added in order at the end. Vectors of 2, 4 or 8 doubles walk over the same parts, so
- * all builds give the same bits.
+ * The body (mixture_step_body.h) is plain C over blocks of RFI_LANES points: every sum is kept in RFI_LANES
+ * parts, part i taking the points i, i + RFI_LANES, ..., and the parts are added in order at the end.
+ * Vectors of 2, 4 or 8 doubles walk over the same parts, so all builds give the same bits.
  */
 #ifndef RF_ENGINE_TRANSFORM_MIXTURE_STEP_H
 #define RF_ENGINE_TRANSFORM_MIXTURE_STEP_H
@@ -13,8 +13,8 @@
 
 enum { RFI_LANES = 64 };
 
-/* Values in ascending order with their weights. All arrays reach to the next multiple of RFI_LANES; there `count` is 0 and `value`
- * repeats the last. */
+/* Values in ascending order with their weights. All arrays reach to the next multiple of RFI_LANES; there
+ * `count` is 0 and `value` repeats the last. */
 typedef struct rfi_points {
     const double *value;
     const double *count;
@@ -30,7 +30,8 @@ typedef struct rfi_density {
     double base[RF_MIXTURE_MAX];
 } rfi_density;
 
-/* What an E step leaves for the M step: with r_ik the responsibilities times the counts and d_ik = x_i - mean_k */
+/* What an E step leaves for the M step: with r_ik the responsibilities times the counts and d_ik = x_i -
+ * mean_k */
 typedef struct rfi_sums {
     double weight[RF_MIXTURE_MAX]; /* sum_i r_ik                    */
     double first[RF_MIXTURE_MAX];  /* sum_i r_ik d_ik               */
@@ -42,8 +43,8 @@ typedef struct rfi_step {
     const char *name;
     void (*accumulate)(const rfi_points *points, const rfi_density *density, rfi_sums *out);
 
-    /* Draws a kept component for each of RFI_LANES values: choice[i] is the first whose cumulative probability (as in
-     * rf_mixture_posterior) exceeds uniform[i] of [0,1). */
+    /* Draws a kept component for each of RFI_LANES values: choice[i] is the first whose cumulative
+     * probability (as in rf_mixture_posterior) exceeds uniform[i] of [0,1). */
     void (*pick)(const rfi_density *density, const int32_t *kept, int32_t n_kept, const double *value,
                  const double *uniform, int32_t *choice);
 } rfi_step;

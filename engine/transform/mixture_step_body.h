@@ -1,13 +1,14 @@
-/* mixture_step_body.h - the code behind mixture_step.h. Included by one file for each instruction set, which defines RFI_STEP, the name
- * of its table, and RFI_STEP_NAME, the text. No header guard: each file wants its own copy. */
+/* mixture_step_body.h - the code behind mixture_step.h. Included by one file for each instruction set,
+ * which defines RFI_STEP, the name of its table, and RFI_STEP_NAME, the text. No header guard: each file
+ * wants its own copy. */
 
 #include <math.h>
 
 #include "engine/transform/mixture_step.h"
 #include "kernels/math/math64.h"
 
-/* A component whose densities all lie this far (in ln) below the best one is left out of a block: it would add less than 1e-26 of a
- * point's weight. */
+/* A component whose densities all lie this far (in ln) below the best one is left out of a block: it would
+ * add less than 1e-26 of a point's weight. */
 #define NEGLIGIBLE 60.0
 
 /* Sums in parts. */

@@ -1,5 +1,6 @@
-/* A bijection of 0..n-1 from a Feistel network over the next even number of bits, walked until it lands inside (Black and Rogaway, "Ciphers
- * with arbitrary finite domains", 2002). The domain is less than four times n, so a walk has less than four steps on average. */
+/* A bijection of 0..n-1 from a Feistel network over the next even number of bits, walked until it lands
+ * inside (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). The domain is less than four
+ * times n, so a walk has less than four steps on average. */
 #include "engine/transform/ids.h"
 
 enum { ROUNDS = 6 };

@@ -1,5 +1,6 @@
-/* A double's bits, with the sign flipped for positive numbers and everything flipped for negative ones, order as unsigned integers.
- * So six counting passes of 11 bits sort any column, and a pass in which all values share the digit is skipped. */
+/* A double's bits, with the sign flipped for positive numbers and everything flipped for negative ones,
+ * order as unsigned integers. So six counting passes of 11 bits sort any column, and a pass in which all
+ * values share the digit is skipped. */
 #include "engine/transform/sort_f64.h"
 
 #include <stdbool.h>

@@ -74,20 +74,26 @@ static rf_code check_numbers(const apply_job *job, int32_t i, rf_error *err)
     return RF_OK;
 }
 
+static rf_code prepare_texts(apply_job *job, int32_t i, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rf_column *cells = &job->table->columns[i];
+    if (cells->codes)
+        RF_TRY(map_texts(&job->maps[i], &job->transform->columns[i].categories, &cells->dict, err));
+    RF_TRY(check_cells(job, i, err));
+out:
+    return rc;
+}
+
 static void prepare_column(void *arg, int64_t task)
 {
     apply_job *job = arg;
     const int32_t i = (int32_t)task;
-    const rfi_column *column = &job->transform->columns[i];
-    rf_error *err = &job->errors[i];
-    if (column->role == RFI_ROLE_NUMBER)
-        (void)!check_numbers(job, i, err); /* kept in *err */
-    if (column->role != RFI_ROLE_CATEGORY)
-        return;
-    if (job->table->columns[i].codes &&
-        map_texts(&job->maps[i], &column->categories, &job->table->columns[i].dict, err) != RF_OK)
-        return;
-    (void)!check_cells(job, i, err);
+    const rfi_role role = job->transform->columns[i].role;
+    if (role == RFI_ROLE_NUMBER)
+        job->errors[i].code = check_numbers(job, i, &job->errors[i]);
+    else if (role == RFI_ROLE_CATEGORY)
+        job->errors[i].code = prepare_texts(job, i, &job->errors[i]);
 }
 
 /* ------------------------------------------------------------------ rows */

@@ -1,4 +1,5 @@
-/* Fitting: one task a column, each with its own scratch, so that at most as many columns as there are threads take memory at a time. */
+/* Fitting: one task a column, each with its own scratch, so that at most as many columns as there are
+ * threads take memory at a time. */
 #include <math.h>
 #include <string.h>
 
@@ -42,7 +43,8 @@ static rf_code measure(rfi_column *column, const rf_field *field, const double *
     return RF_OK;
 }
 
-/* The values for the mixture: the column itself, or a copy in `*scratch` without the missing ones (compat: the mean for them). */
+/* The values for the mixture: the column itself, or a copy in `*scratch` without the missing ones (compat:
+ * the mean for them). */
 static rf_code collect(const rfi_column *column, const double *values, int64_t n_rows, bool compat,
                        double **scratch, const double **out, int64_t *n, rf_error *err)
 {
@@ -165,9 +167,9 @@ static void fit_column(void *arg, int64_t task)
     if (kind == RF_KIND_IGNORED)
         job->transform->columns[i].role = RFI_ROLE_IGNORED;
     else if (rf_kind_is_coded(kind))
-        (void)!fit_texts(job, i, err); /* kept in *err */
+        err->code = fit_texts(job, i, err);
     else
-        (void)!fit_number(job, i, err);
+        err->code = fit_number(job, i, err);
 }
 
 static void note_column(const rf_field *field, const rfi_column *column, rf_notes *notes)

@@ -60,7 +60,8 @@ rf_code rfi_transform_finish(rf_transform *transform, rf_error *err) RF_MUST_CHE
 /* Codes of a column's span: kept components or categories, "rare" and "missing" included. */
 int32_t rfi_column_width(const rfi_column *column);
 
-/* A number as the column can hold it: rounded to its digits or its format's unit, and inside its observed range. */
+/* A number as the column can hold it: rounded to its digits or its format's unit, and inside its observed
+ * range. */
 double rfi_number_settle(const rfi_column *column, const rf_field *field, double value);
 
 #endif

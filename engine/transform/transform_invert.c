@@ -1,4 +1,5 @@
-/* Coded rows to a table: one task a column. Texts are gathered aside and handed to the table, whose arena has one owner, at the end. */
+/* Coded rows to a table: one task a column. Texts are gathered aside and handed to the table, whose arena
+ * has one owner, at the end. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -83,7 +84,8 @@ static void invert_value(const invert_job *job, int32_t i, rf_column *out)
 
 /* ------------------------------------------------------------------ texts */
 
-/* Rare codes become codes of the dictionary made here: the modelled texts, then the rare ones that were drawn. */
+/* Rare codes become codes of the dictionary made here: the modelled texts, then the rare ones that were
+ * drawn. */
 static rf_code draw_rare_texts(const invert_job *job, int32_t i, rf_column *out, rf_dict *dict, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -179,11 +181,11 @@ static void invert_column(void *arg, int64_t task)
     else if (column->role == RFI_ROLE_NUMBER)
         invert_number(job, i, out);
     else if (column->role == RFI_ROLE_ID)
-        (void)!invert_ids(job, i, out, &job->dicts[i], &job->errors[i]); /* kept in the error */
+        job->errors[i].code = invert_ids(job, i, out, &job->dicts[i], &job->errors[i]);
     else if (out->values)
         invert_value(job, i, out);
     else
-        (void)!invert_texts(job, i, out, &job->dicts[i], &job->errors[i]);
+        job->errors[i].code = invert_texts(job, i, out, &job->dicts[i], &job->errors[i]);
 }
 
 /* What only the owner of the table may do, in column order. */

@@ -1,18 +1,31 @@
-/* The transform's binary form, a section of the model file. Little-endian; strings are a 32-bit length and bytes.
+/* The transform's binary form, a section of the model file. Little-endian; a string is a u32
+ * length and bytes.
  *
- *     u32 version (1), u8 compat, i64 n_rows, the schema (rf_schema_store), then for each of its fields:
- *     u8 role, i64 n_missing, and by role
- *       ignored, empty   nothing
- *       constant         a kind held as values: f64 value; else: categories
- *       number           f64 low, high, mean; u8 whether "missing" has a code; u8 n, u8 n_kept, n_kept x u8 index of a kept component;
- *                        n x (f64 mean, variance, weight, log_base); u32 n_iterations; f64 bound
- *       category         as constant, but a kind held as values has both: f64 value, categories
- *       id               u8 is_sequence, f64 missing_share, then
- *                          sequence: string prefix, string suffix, u32 digits, u64 next
- *                          template: u32 n_positions, each a string of the characters it may be (ascending); u64 key;
- *                                    u32 long_length; u32 n_gaps, each u64 first, u64 n
- *     categories: u32 n, n strings; u8 whether some are rare; u32 codes in all, each an i64 count; if some are rare: u32 n, n strings, and n
- *     i64 summed counts
+ *     u32 version (1), u8 compat, i64 n_rows, the schema (rf_schema_store), then for each of its fields
+ *     u8 role, i64 n_missing, and by role:
+ *
+ *       0 ignored, 1 empty
+ *           nothing
+ *       2 constant
+ *           of a kind held as values: f64 value; else: categories
+ *       3 number
+ *           f64 low, high, mean
+ *           u8 whether "missing" has a code
+ *           u8 n, u8 n_kept, n_kept x u8 index of a kept component
+ *           n x (f64 mean, variance, weight, log_base)
+ *           u32 n_iterations, f64 bound
+ *       4 category
+ *           of a kind held as values: f64 value; then, of any kind: categories
+ *       5 id
+ *           u8 is_sequence, f64 missing_share
+ *           a sequence: string prefix, string suffix, u32 digits, u64 next
+ *           a template: u32 n_positions, each a string of the characters it may be (ascending)
+ *                       u64 key, u32 long_length, u32 n_gaps, each u64 first, u64 n
+ *
+ *     categories: u32 n, n x string
+ *                 u8 whether there are rare texts
+ *                 u32 codes in all, each an i64 count
+ *                 with rare texts: u32 n, n x string, n x i64 count summed up to here
  *
  * Loading trusts nothing: what it accepts can be inverted and stored again.
  */

@@ -5,16 +5,16 @@
  * fixes to the bit, so that a compiler may vectorise them, a processor may lack FMA (fma() is then the
  * library's exact one), and nothing changes. Compile with -ffp-contract=off.
  *
- *     function                  argument          error
- *     rf_exp_f64                any               <= 1 ulp; denormal results are rounded twice
- *     rf_exp_nonpositive_f64    x <= 0            <= 1 ulp; below -708 it is 0
- *     rf_log_f64                any               <= 1 ulp
- *     rf_digamma_f64            x > 0             below 2e-15 of max(|psi|, 1)
- *     rf_lgamma_f64             x > 0             below 1e-14 of max(|lgamma|, 1): absolute near the zeros 1 and 2
+ *     function                  argument   error
+ *     rf_exp_f64                any        <= 1 ulp; denormal results are rounded twice
+ *     rf_exp_nonpositive_f64    x <= 0     <= 1 ulp; below -708 it is 0
+ *     rf_log_f64                any        <= 1 ulp
+ *     rf_digamma_f64            x > 0      below 2e-15 of max(|psi|, 1)
+ *     rf_lgamma_f64             x > 0      below 1e-14 of max(|lgamma|, 1): absolute near the zeros 1, 2
  *
  * No branches in the first three, so that a loop over an array vectorises. The series are Taylor's and
- * Stirling's (Abramowitz and Stegun, "Handbook of mathematical functions", 4.1, 4.2, 6.1.40, 6.3.18); argument
- * reduction after Cody and Waite, "Software manual for the elementary functions", 1980.
+ * Stirling's (Abramowitz and Stegun, "Handbook of mathematical functions", 4.1, 4.2, 6.1.40, 6.3.18);
+ * argument reduction after Cody and Waite, "Software manual for the elementary functions", 1980.
  */
 #ifndef RF_KERNELS_MATH_MATH64_H
 #define RF_KERNELS_MATH_MATH64_H
@@ -95,8 +95,8 @@ RF_HD double rf_exp_f64(double x)
 
 /* ------------------------------------------------------------------ log */
 
-/* ln(1+f) - f for 1+f in [sqrt(1/2), sqrt(2)): with s = f/(2+f) and h = f*f/2 it is -(h - s*(h + R(s^2))), where
- * R(z) = 2/3 z + 2/5 z^2 + ... is the tail of 2 artanh(s). */
+/* ln(1+f) - f for 1+f in [sqrt(1/2), sqrt(2)): with s = f/(2+f) and h = f*f/2 it is -(h - s*(h + R(s^2))),
+ * where R(z) = 2/3 z + 2/5 z^2 + ... is the tail of 2 artanh(s). */
 RF_HD double rf_log1p_tail_f64(double f, double extra)
 {
     double s = f / (2.0 + f);
@@ -136,7 +136,7 @@ RF_HD double rf_log_f64(double x)
 
 /* ------------------------------------------------------------------ digamma, log-gamma */
 
-/* psi(x) = ln x - 1/(2x) - sum B_2n / (2n x^2n); below 10 the recurrence psi(x) = psi(x+1) - 1/x leads there. */
+/* psi(x) = ln x - 1/(2x) - sum B_2n / (2n x^2n); below 10 psi(x) = psi(x+1) - 1/x leads there. */
 RF_HD double rf_digamma_f64(double x)
 {
     double below = 0.0;

@@ -1,4 +1,5 @@
-/* Public tables, read from the folder ROWFORGE_DATA (or ../shared/data beside the source); skipped where they are not. */
+/* Public tables, read from the folder ROWFORGE_DATA (or ../shared/data beside the source); skipped where
+ * they are not. */
 #include "rf_test.h"
 
 #include <math.h>
@@ -58,8 +59,8 @@ static void adult_keeps_as_many_components_as_the_reference(void **state)
     rf_table_free(table);
 }
 
-/* Texts come back as they were; numbers too, to a millionth of their range (a scalar is a float), but for the few that lie beyond four standard
- * deviations of the component drawn. */
+/* Texts come back as they were; numbers too, to a millionth of their range (a scalar is a float), but for
+ * the few that lie beyond four standard deviations of the component drawn. */
 static void check_trip(const char *name, const rf_transform *transform, const rf_table *before,
                        const rf_table *after)
 {

@@ -13,7 +13,8 @@ rf_table *rig_table(const rf_field *fields, int32_t n_fields, int64_t n_rows);
 /* Sets a cell of a column of values; NaN is missing. */
 void rig_number(rf_table *table, int32_t column, int64_t row, double value);
 
-/* Sets all cells of a column of texts: cell(arg, row, buffer) writes a text into the buffer and returns true, or false for a missing cell. */
+/* Sets all cells of a column of texts: cell(arg, row, buffer) writes a text into the buffer and returns
+ * true, or false for a missing cell. */
 typedef bool (*rig_text_fn)(void *arg, int64_t row, char out[64]);
 void rig_texts(rf_table *table, int32_t column, rig_text_fn cell, void *arg);
 
