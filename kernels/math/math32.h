@@ -52,25 +52,30 @@ RF_HD float rf_exp_f32(float x)
     return x < -87.33f ? 0.0f : y;
 }
 
-/* ln x; relative error below 1.2e-7. -infinity at 0, NaN below it; denormals are counted as 0. */
-RF_HD float rf_log_f32(float x)
+/* ln x of a positive, finite, normal x; relative error below 1.2e-7. */
+RF_HD float rf_log_normal_f32(float x)
 {
     uint32_t bits = rf_bits_of_f32(x);
     int32_t shift = (int32_t)(bits - 0x3F3504F3u) >> 23; /* mantissa into [sqrt 1/2, sqrt 2) */
     float f = rf_f32_of_bits(bits - ((uint32_t)shift << 23)) - 1.0f;
     float n = (float)shift;
     float z = f * f;
-    float p = fmaf(6.7575715283e-02f, f, -1.1694340635e-01f);
-    p = fmaf(p, f, 1.1893515039e-01f);
-    p = fmaf(p, f, -1.2403083120e-01f);
-    p = fmaf(p, f, 1.4218553984e-01f);
-    p = fmaf(p, f, -1.6668090372e-01f);
-    p = fmaf(p, f, 2.0002167083e-01f);
-    p = fmaf(p, f, -2.5000008711e-01f);
-    p = fmaf(p, f, 3.3333311966e-01f);
+    float p = fmaf(-7.6461058071e-02f, f, 1.2779120372e-01f);
+    p = fmaf(p, f, -1.3164188027e-01f);
+    p = fmaf(p, f, 1.4199695059e-01f);
+    p = fmaf(p, f, -1.6622764672e-01f);
+    p = fmaf(p, f, 2.0001292717e-01f);
+    p = fmaf(p, f, -2.5000837968e-01f);
+    p = fmaf(p, f, 3.3333331197e-01f);
     float y = fmaf(p, z * f, n * 1.42860677e-6f);
     y = fmaf(-0.5f, z, y) + f;
-    y = fmaf(n, 0.693145751953125f, y);
+    return fmaf(n, 0.693145751953125f, y);
+}
+
+/* ln x of any x. -infinity at 0, NaN below it; denormals are counted as 0. */
+RF_HD float rf_log_f32(float x)
+{
+    float y = rf_log_normal_f32(x);
     y = x < INFINITY ? y : x;
     y = x < 1.17549435e-38f ? -INFINITY : y;
     return x < 0.0f ? NAN : y;
@@ -114,7 +119,7 @@ RF_HD void rf_turn_f32(float u, float *cosine, float *sine)
 /* Two standard normals from two words (Box and Muller, "A note on the generation of random normal deviates", 1958). */
 RF_HD void rf_normal_pair(uint32_t word0, uint32_t word1, float *first, float *second)
 {
-    float radius = sqrtf(-2.0f * rf_log_f32(rf_uniform_open(word0)));
+    float radius = sqrtf(-2.0f * rf_log_normal_f32(rf_uniform_open(word0)));
     float cosine, sine;
     rf_turn_f32(rf_uniform_open(word1), &cosine, &sine);
     *first = radius * cosine;
@@ -125,7 +130,7 @@ RF_HD void rf_normal_pair(uint32_t word0, uint32_t word1, float *first, float *s
  * values and some practical applications", 1954). */
 RF_HD float rf_gumbel_f32(uint32_t word)
 {
-    return -rf_log_f32(-rf_log_f32(rf_uniform_open(word)));
+    return -rf_log_normal_f32(-rf_log_normal_f32(rf_uniform_open(word)));
 }
 
 #endif
