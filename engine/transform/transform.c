@@ -168,6 +168,17 @@ static double round_datetime(double value, const rf_field *field)
     return rint(value * per_second) / per_second;
 }
 
+double rfi_number_unit(const rf_field *field)
+{
+    static const double unit[] = {1e0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,
+                                  1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17};
+    if (field->kind == RF_KIND_INTEGER)
+        return 1.0;
+    if (field->kind == RF_KIND_DATETIME)
+        return rf_datetime_unit_s(field->datetime_format);
+    return field->decimals >= 0 && field->decimals <= 17 ? unit[field->decimals] : 0.0;
+}
+
 double rfi_number_settle(const rfi_column *column, const rf_field *field, double value)
 {
     double settled = value;

@@ -66,7 +66,8 @@ void rf_coded_free(rf_coded *coded);
 /* Coded rows to a table (schema without ignored columns). `first_row` is the number of the first row in the
  * whole result: it addresses the draws (rare texts, values inside ids), so a result made in pieces equals
  * one made at once. Ids are unique over all pieces of one seed and equal to no id of the training table.
- * Numbers are rounded to the column's digits and stay in its observed range. */
+ * Numbers are rounded to the column's digits and stay in its observed range; one that falls beside a value at which the column piles up
+ * becomes that value (atoms.h), except in compat. */
 rf_code rf_transform_invert(const rf_transform *transform, const rf_coded *rows, int64_t first_row,
                             uint64_t seed, rf_pool *pool, rf_table **out, rf_error *err) RF_MUST_CHECK;
 

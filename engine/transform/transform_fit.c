@@ -95,6 +95,10 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
         .seed = job->options.seed, .column = (uint32_t)i, .scaled_floor = !job->options.compat};
     RF_TRY(collect(column, values, n_rows, job->options.compat, &scratch, &present, &n, err));
     RF_TRY(rf_mixture_fit(&column->number.mixture, present, n, &options, err));
+    if (!job->options.compat) {
+        const double unit = rfi_number_unit(&job->table->schema.fields[i]);
+        RF_TRY(rfi_atoms_learn(&column->number.atoms, present, n, unit, err));
+    }
     if (column->n_missing > 0 && !job->options.compat)
         column->missing_code = column->number.mixture.n_kept;
 out:

@@ -2,6 +2,7 @@
 #ifndef RF_ENGINE_TRANSFORM_TRANSFORM_INTERNAL_H
 #define RF_ENGINE_TRANSFORM_TRANSFORM_INTERNAL_H
 
+#include "engine/transform/atoms.h"
 #include "engine/transform/categories.h"
 #include "engine/transform/ids.h"
 #include "engine/transform/mixture.h"
@@ -22,6 +23,7 @@ typedef struct rfi_number {
     double low, high; /* observed range                                                      */
     double mean;      /* of the present values; in compat it stands for the missing ones     */
     rf_mixture mixture;
+    rfi_atoms atoms;  /* none in compat */
 } rfi_number;
 
 /* Parallel to the schema's fields. */
@@ -59,6 +61,9 @@ rf_code rfi_transform_finish(rf_transform *transform, rf_error *err) RF_MUST_CHE
 
 /* Codes of a column's span: kept components or categories, "rare" and "missing" included. */
 int32_t rfi_column_width(const rfi_column *column);
+
+/* The smallest step that a column can write; 0 when its numbers are as long as they need to be. */
+double rfi_number_unit(const rf_field *field);
 
 /* A number as the column can hold it: rounded to its digits or its format's unit, and inside its observed
  * range. */

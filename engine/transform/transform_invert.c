@@ -65,7 +65,8 @@ static void invert_number(const invert_job *job, int32_t i, rf_column *out)
             out->n_missing++;
             continue; /* the table's cells begin as NaN */
         }
-        out->values[row] = rfi_number_settle(column, field, decode_scalar(mixture, code, scalar));
+        const double value = rfi_atoms_snap(&column->number.atoms, decode_scalar(mixture, code, scalar));
+        out->values[row] = rfi_number_settle(column, field, value);
     }
 }
 

@@ -14,6 +14,7 @@
  *           u8 n, u8 n_kept, n_kept x u8 index of a kept component
  *           n x (f64 mean, variance, weight, log_base)
  *           u32 n_iterations, f64 bound
+ *           u8 n atoms, n x (f64 value, low, high)
  *       4 category
  *           of a kind held as values: f64 value; then, of any kind: categories
  *       5 id
@@ -61,6 +62,7 @@ static void store_number(const rfi_column *column, rf_buf *out)
     }
     rf_put_u32(out, (uint32_t)m->n_iterations);
     rf_put_f64(out, m->bound);
+    rfi_atoms_store(&column->number.atoms, out);
 }
 
 static void store_column(const rfi_column *column, bool coded, rf_buf *out)
@@ -146,6 +148,8 @@ static rf_code load_number(rfi_column *column, bool compat, rf_reader *reader, r
         return corrupt(err, "the range of a column cannot be");
     if (!load_mixture(&number->mixture, reader))
         return corrupt(err, "a mixture cannot be");
+    if (!rfi_atoms_load(&number->atoms, reader))
+        return corrupt(err, "the atoms of a column cannot be");
     if (missing != (column->n_missing > 0 && !compat))
         return corrupt(err, "the missing cells of a column do not add up");
     if (missing)
