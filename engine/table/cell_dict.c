@@ -10,8 +10,9 @@
 enum {
     FIRST_SLOTS = 32,
     FRONT_MAX = 1024,
-    FRONT_PER_SLOT = 2, /* room in front, so that few texts share a place */
+    FRONT_PER_SLOT = 4, /* room in front, so that few texts share a place */
     SHORT_TEXT = RFI_DICT_SHORT,
+    LONGS = 64,
     TEXTS_MAX = INT32_MAX - 1,
 };
 
@@ -51,15 +52,45 @@ static uint64_t run_key(void)
     return atomic_compare_exchange_strong(&key, &now, drawn) ? drawn : now;
 }
 
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+    const unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t load_word(const char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, 8);
+    return word;
+}
+
 static uint64_t hash_long(uint64_t key, const char *text, size_t length)
 {
     uint64_t hash = key ^ length;
     size_t at = 0;
     for (; at + SHORT_TEXT < length; at += SHORT_TEXT)
-        hash = rfi_dict_fold(hash ^ rfi_dict_load(text + at),
-                             0xA0761D6478BD642Fu ^ rfi_dict_load(text + at + 8));
+        hash = fold(hash ^ load_word(text + at), 0xA0761D6478BD642Fu ^ load_word(text + at + 8));
     const char *tail = text + length - SHORT_TEXT;
-    return rfi_dict_fold(hash ^ rfi_dict_load(tail), 0xE7037ED1A0B428DBu ^ rfi_dict_load(tail + 8));
+    return fold(hash ^ load_word(tail), 0xE7037ED1A0B428DBu ^ load_word(tail + 8));
+}
+
+const unsigned char rfi_dict_mask[2 * RFI_DICT_SHORT] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                         255, 255, 255, 255, 255, 255, 255, 255};
+
+/* Up to 16 bytes in front of zeros. */
+static void words_of(const char *text, size_t length, const char *limit, uint64_t words[2])
+{
+    memset(words, 0, 2 * sizeof *words);
+    if (limit - text < RFI_DICT_SHORT) {
+        memcpy(words, text, length);
+        return;
+    }
+    uint64_t ones[2];
+    memcpy(words, text, 2 * sizeof *words);
+    memcpy(ones, rfi_dict_mask + RFI_DICT_SHORT - length, sizeof ones);
+    words[0] &= ones[0];
+    words[1] &= ones[1];
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -76,6 +107,7 @@ void rfi_dict_free(rfi_dict *dict)
     rf_free(dict->quoted_tokens);
     rf_free(dict->slots);
     rf_free(dict->front);
+    rf_free(dict->longs);
     rfi_dict_init(dict, dict->tokens);
 }
 
@@ -87,6 +119,8 @@ void rfi_dict_clear(rfi_dict *dict)
         memset(dict->slots, 0, ((size_t)dict->slot_mask + 1) * sizeof *dict->slots);
         memset(dict->front, 0, ((size_t)dict->front_mask + 1) * sizeof *dict->front);
     }
+    if (dict->longs)
+        memset(dict->longs, 0, LONGS * sizeof *dict->longs);
     rf_free(dict->quoted_tokens);
     dict->quoted_tokens = NULL;
 }
@@ -217,20 +251,51 @@ static bool ready(rfi_dict *dict)
     return !dict->failed;
 }
 
+static int32_t short_code(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
+{
+    uint64_t words[2];
+    words_of(text, length, limit, words);
+    const rfi_dict_front *front = &dict->front[rfi_dict_front_at(words[0], words[1], dict->front_mask)];
+    if (front->first == words[0] && front->second == words[1] && !quoted)
+        return front->code;
+    const uint64_t hash = fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
+    const int32_t code = find_or_keep(dict, hash, text, length, quoted);
+    if (code >= 0 && text[0] != '"' && !(quoted && rfi_tokens_find(dict->tokens, text, length) >= 0))
+        dict->front[rfi_dict_front_at(words[0], words[1], dict->front_mask)] =
+            (rfi_dict_front){.first = words[0], .second = words[1], .code = code};
+    return code;
+}
+
+/* 17 to 32 bytes: no more than one product for a text that was met lately. */
+static int32_t long_code(rfi_dict *dict, const char *text, size_t length, bool quoted)
+{
+    if (!dict->longs && RF_NEW_ARRAY(&dict->longs, LONGS, "a dictionary", NULL) != RF_OK) {
+        dict->failed = true;
+        return RFI_CODE_EMPTY;
+    }
+    rfi_dict_long entry = {.length = (uint32_t)length};
+    memcpy(entry.words, text, 2 * sizeof(uint64_t));
+    memcpy(entry.words + 2, text + length - 2 * sizeof(uint64_t), 2 * sizeof(uint64_t));
+    const uint64_t mixed =
+        entry.words[0] ^ entry.words[1] << 7 ^ entry.words[2] << 29 ^ entry.words[3] << 43 ^ length;
+    rfi_dict_long *at = &dict->longs[mixed * 0x9E3779B97F4A7C15u >> 40 & (LONGS - 1)];
+    if (memcmp(at->words, entry.words, sizeof entry.words) == 0 && at->length == entry.length && !quoted)
+        return at->code;
+    entry.code = find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
+    if (entry.code >= 0 && !quoted)
+        *at = entry;
+    return entry.code;
+}
+
 int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
 {
     if (!ready(dict))
         return RFI_CODE_EMPTY;
-    if (length > SHORT_TEXT)
-        return find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
-    rfi_dict_front entry = {.length = (uint32_t)length};
-    rfi_dict_words(text, length, limit, &entry.first, &entry.last);
-    const uint64_t hash = rfi_dict_hash(dict->key, entry.first, entry.last, length);
-    entry.code = find_or_keep(dict, hash, text, length, quoted);
-    const bool quoted_as_token = quoted && rfi_tokens_find(dict->tokens, text, length) >= 0;
-    if (!quoted_as_token && !dict->failed)
-        dict->front[hash & dict->front_mask] = entry;
-    return entry.code;
+    if (length <= SHORT_TEXT)
+        return short_code(dict, text, length, limit, quoted);
+    if (length <= 2 * SHORT_TEXT)
+        return long_code(dict, text, length, quoted);
+    return find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
 }
 
 /* ---- whole dictionaries -------------------------------------------------------------------- */

@@ -35,10 +35,16 @@ typedef struct rfi_tokens {
 int32_t rfi_tokens_find(const rfi_tokens *tokens, const char *text, size_t length);
 
 typedef struct rfi_dict_front {
-    uint64_t first, last; /* the text as two words, see words_of */
-    uint32_t length;
+    uint64_t first, second; /* the text as two words, zeros behind it: no text of a table holds a zero */
     int32_t code;
 } rfi_dict_front;
+
+/* The same for 17 to 32 bytes: the first and the last 16, and the length. */
+typedef struct rfi_dict_long {
+    uint64_t words[4];
+    uint32_t length;
+    int32_t code;
+} rfi_dict_long;
 
 typedef struct rfi_dict_slot {
     uint32_t tag;
@@ -54,6 +60,7 @@ typedef struct rfi_dict {
     int32_t *quoted_tokens; /* (tokens->n) code + 1, 0 = not met; NULL before the first */
     rfi_dict_slot *slots;
     rfi_dict_front *front;
+    rfi_dict_long *longs; /* NULL before the first */
     uint32_t slot_mask, front_mask;
     uint64_t key;    /* of the hash */
     bool has_tokens; /* a token was met without quotes */
@@ -70,35 +77,26 @@ rf_code rfi_dict_check(const rfi_dict *dict, const char *column, rf_error *err) 
 
 enum { RFI_DICT_SHORT = 16 /* bytes that two words hold */ };
 
-static inline uint64_t rfi_dict_fold(uint64_t a, uint64_t b)
+/* Loaded from 16 - n on: n bytes of ones, then zeros. */
+extern const unsigned char rfi_dict_mask[2 * RFI_DICT_SHORT];
+
+/* Where a text stands in front. Collisions only cost time, so this need not be a good hash. */
+static inline size_t rfi_dict_front_at(uint64_t first, uint64_t second, size_t mask)
 {
-    const unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    return (size_t)((first ^ (second << 29 | second >> 35)) * 0x9E3779B97F4A7C15u >> 40) & mask;
 }
 
-static inline uint64_t rfi_dict_load(const char *text)
+/* What the front says of 1 to 16 bytes, of which 16 may be read; NULL when it does not know them. It
+ * knows no text that begins with a quote, so a cell need not be decoded before it is looked up. */
+static inline const rfi_dict_front *rfi_dict_find_front(const rfi_dict_front *front, size_t mask,
+                                                        const char *text, size_t length)
 {
-    uint64_t word;
-    memcpy(&word, text, 8);
-    return word;
-}
-
-/* Up to 16 bytes as two words that overlap: with the length they say everything. */
-static inline void rfi_dict_words(const char *text, size_t length, const char *limit, uint64_t *first,
-                                  uint64_t *last)
-{
-    if (length >= 8) {
-        *first = rfi_dict_load(text);
-        *last = rfi_dict_load(text + length - 8);
-    } else {
-        *first = rfi_load_text(text, length, limit) & ((1ull << (8 * length)) - 1);
-        *last = 0;
-    }
-}
-
-static inline uint64_t rfi_dict_hash(uint64_t key, uint64_t first, uint64_t last, size_t length)
-{
-    return rfi_dict_fold(first ^ key, last ^ (0x9E3779B97F4A7C15u + length * 0xD6E8FEB86659FD93u));
+    uint64_t words[2], ones[2];
+    memcpy(words, text, sizeof words);
+    memcpy(ones, rfi_dict_mask + RFI_DICT_SHORT - length, sizeof ones);
+    const uint64_t first = words[0] & ones[0], second = words[1] & ones[1];
+    const rfi_dict_front *found = &front[rfi_dict_front_at(first, second, mask)];
+    return ((found->first ^ first) | (found->second ^ second)) == 0 ? found : NULL;
 }
 
 int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted);
@@ -106,14 +104,6 @@ int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, cons
 /* The code of a text that is not empty; `limit` is the end of what may be read behind it. */
 static inline int32_t rfi_dict_code(rfi_dict *dict, const char *text, size_t length, const char *limit)
 {
-    if (length <= RFI_DICT_SHORT && dict->front) {
-        uint64_t first, last;
-        rfi_dict_words(text, length, limit, &first, &last);
-        const uint64_t hash = rfi_dict_hash(dict->key, first, last, length);
-        const rfi_dict_front *front = &dict->front[hash & dict->front_mask];
-        if (front->first == first && front->last == last && front->length == length)
-            return front->code;
-    }
     return rfi_dict_code_slow(dict, text, length, limit, false);
 }
 

@@ -9,6 +9,13 @@ enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15, DECIMALS_MAX = 17, POWER_MAX = 1
 static const int64_t largest_whole = 9007199254740992; /* 2^53 */
 static const double fixed_most = 1e15;                 /* beyond, digits after the point mean nothing */
 
+uint64_t rfi_load_text_at_end(const char *text, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, text, n);
+    return word;
+}
+
 void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from)
 {
     if (from->decimals > into->decimals)

@@ -44,14 +44,16 @@ rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char poi
 
 #define RFI_EIGHT(byte) (0x0101010101010101u * (uint64_t)(byte))
 
-/* n (0..8) bytes of text, the first in the lowest byte, garbage above; never reads at `limit` or after. */
+uint64_t rfi_load_text_at_end(const char *text, size_t n);
+
+/* At least n (0..8) bytes of text, the first in the lowest byte, anything above; nothing is read at
+ * `limit` or after. */
 static inline uint64_t rfi_load_text(const char *text, size_t n, const char *limit)
 {
-    uint64_t word = 0;
-    if (limit - text >= 8)
-        memcpy(&word, text, 8);
-    else
-        memcpy(&word, text, n);
+    uint64_t word;
+    if (__builtin_expect(limit - text < (ptrdiff_t)sizeof word, 0))
+        return rfi_load_text_at_end(text, n);
+    memcpy(&word, text, sizeof word);
     return word;
 }
 
@@ -62,17 +64,22 @@ static inline uint64_t rfi_non_digits(uint64_t word)
     return (((x & RFI_EIGHT(0x7F)) + RFI_EIGHT(0x76)) | x) & RFI_EIGHT(0x80);
 }
 
-/* The lowest n (1..8) bytes moved up, zeros as digits before them. */
-static inline uint64_t rfi_pad_digits(uint64_t word, size_t n)
+/* The lowest n (1..8) bytes as numbers, moved up over zeros; where a byte was a digit it is 0 to 9 now. Any
+ * other n gives nonsense. */
+static inline uint64_t rfi_take_digits(uint64_t word, size_t n)
 {
-    const unsigned shift = (unsigned)(8 - n) * 8;
-    return word << shift | (RFI_EIGHT('0') >> 8) >> (56 - shift);
+    return (word ^ RFI_EIGHT('0')) << (-(unsigned)n * 8 & 63);
 }
 
-/* Eight digits to their number, by pairs, fours and eights. */
+static inline bool rfi_all_digits(uint64_t taken)
+{
+    return (((taken + RFI_EIGHT(0x76)) | taken) & RFI_EIGHT(0x80)) == 0;
+}
+
+/* Eight bytes of 0 to 9 to their number, by pairs, fours and eights. */
 static inline uint64_t rfi_digits_value(uint64_t word)
 {
-    word = (word & RFI_EIGHT(0x0F)) * 2561 >> 8;
+    word = word * 2561 >> 8;
     word = (word & 0x00FF00FF00FF00FFu) * 6553601 >> 16;
     return (word & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
 }
@@ -96,40 +103,75 @@ static inline void rfi_number_note_decimals(rfi_number_facts *facts, const char 
         facts->min_written = written;
 }
 
+/* The least whole number of 1 to 8 digits that does not begin with a zero. */
+static const int64_t rfi_least_whole[9] = {0, 0, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+
+/* A sign and up to eight digits: the common case, with two branches. `text` must have
+ * RFI_WHOLE_BYTES that may be read. */
+enum { RFI_WHOLE_BYTES = 9 };
+static inline bool rfi_number_parse_whole(const char *text, size_t length, double *value, uint64_t *minus)
+{
+    const uint64_t sign = text[0] == '-';
+    const size_t n = length - sign;
+    uint64_t word;
+    memcpy(&word, text + sign, sizeof word);
+    const uint64_t digits = rfi_take_digits(word, n);
+    if ((n - 1 >= 8) | !rfi_all_digits(digits))
+        return false;
+    const int64_t whole = (int64_t)rfi_digits_value(digits);
+    if (whole < rfi_least_whole[n])
+        return false;
+    *value = (double)((whole ^ -(int64_t)sign) + (int64_t)sign);
+    *minus |= sign;
+    return true;
+}
+
+static inline void rfi_number_set(double *value, rfi_number_facts *facts, int64_t digits, size_t after,
+                                  bool sign, const char *end)
+{
+    const double number = (double)digits / rfi_powers_of_ten[after]; /* both exact: rounded once */
+    *value = sign ? -number : number;
+    facts->minus |= sign;
+    rfi_number_note_decimals(facts, end, (int32_t)after);
+}
+
+/* Digits, the point, digits: 15 of them at most, and no more than eight on one side. */
+static inline bool rfi_number_parse_decimal(const char *text, size_t length, const char *limit, char point,
+                                            double *value, rfi_number_facts *facts)
+{
+    const bool sign = length > 1 && text[0] == '-';
+    const char *digits = text + sign;
+    const size_t n = length - sign;
+    if (n < 3 || n > 17)
+        return false;
+    const uint64_t word = rfi_load_text(digits, n < 8 ? n : 8, limit), others = rfi_non_digits(word);
+    const size_t before = others ? (size_t)__builtin_ctzll(others) / 8 : 8;
+    const size_t after = n - before - 1; /* wraps when before is beyond the text: then not 1..8 */
+    if (before < 1 || after - 1 >= 8 || digits[before] != point || (before > 1 && (char)word == '0'))
+        return false;
+    if (n <= 8) { /* all in one word: close the gap and read it as one number */
+        const uint64_t low = (1ull << 8 * before) - 1;
+        const uint64_t joined = rfi_take_digits((word & low) | (word >> 8 & ~low), n - 1);
+        if (!rfi_all_digits(joined))
+            return false;
+        rfi_number_set(value, facts, (int64_t)rfi_digits_value(joined), after, sign, text + length);
+        return true;
+    }
+    const uint64_t fraction = rfi_take_digits(rfi_load_text(digits + before + 1, after, limit), after);
+    const uint64_t all = rfi_digits_value(rfi_take_digits(word, before)) * rfi_whole_powers_of_ten[after] +
+                         rfi_digits_value(fraction);
+    if (!rfi_all_digits(fraction) || all >= 1000000000000000u)
+        return false;
+    rfi_number_set(value, facts, (int64_t)all, after, sign, text + length);
+    return true;
+}
+
 /* text[0, length) as a number; `limit` is the end of what may be read. */
 static inline rfi_number_class rfi_number_parse(const char *text, size_t length, const char *limit,
                                                 char point, double *value, rfi_number_facts *facts)
 {
-    const bool minus = length > 1 && text[0] == '-';
-    const char *digits = text + minus;
-    const size_t n = length - minus;
-    const uint64_t word = rfi_load_text(digits, n < 8 ? n : 8, limit);
-    if (n >= 1 && n <= 8 && rfi_non_digits(rfi_pad_digits(word, n)) == 0 && (n == 1 || digits[0] != '0')) {
-        const double whole = (double)rfi_digits_value(rfi_pad_digits(word, n));
-        *value = minus ? -whole : whole;
-        facts->minus |= minus;
-        facts->min_written = 0;
+    if (rfi_number_parse_decimal(text, length, limit, point, value, facts))
         return RFI_NUMBER;
-    }
-    if (n >= 3 && n <= 17) {
-        const uint64_t others = rfi_non_digits(word);
-        const size_t before = others ? (size_t)__builtin_ctzll(others) / 8 : 8;
-        const size_t after = n - before - 1; /* wraps when before is beyond the text: then not 1..8 */
-        if (before >= 1 && before < n && after >= 1 && after <= 8 && digits[before] == point &&
-            (before == 1 || digits[0] != '0')) {
-            const uint64_t fraction = rfi_pad_digits(rfi_load_text(digits + before + 1, after, limit), after);
-            const uint64_t all =
-                rfi_digits_value(rfi_pad_digits(word, before)) * rfi_whole_powers_of_ten[after] +
-                rfi_digits_value(fraction);
-            if (rfi_non_digits(fraction) == 0 && all < 1000000000000000u) {
-                const double number = (double)all / rfi_powers_of_ten[after]; /* both exact: rounded once */
-                *value = minus ? -number : number;
-                facts->minus |= minus;
-                rfi_number_note_decimals(facts, text + length, (int32_t)after);
-                return RFI_NUMBER;
-            }
-        }
-    }
     return rfi_number_parse_slow(text, length, point, value, facts);
 }
 

@@ -9,11 +9,6 @@
 
 enum { RFI_FAST_DECIMALS = 15 };
 
-static const char rfi_digit_pairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-    "8081828384858687888990919293949596979899";
-
 static const uint64_t rfi_whole_tens[RFI_FAST_DECIMALS + 1] = {1,
                                                                10,
                                                                100,
@@ -31,44 +26,78 @@ static const uint64_t rfi_whole_tens[RFI_FAST_DECIMALS + 1] = {1,
                                                                100000000000000,
                                                                1000000000000000};
 
-static inline char *rfi_put_pair(char *out, uint32_t below_100)
+/* Eight digits of a number below 10^8 as bytes of 0 to 9, the first in the lowest: by fours, pairs and
+ * ones, all lanes at once; the divisions are products that are exact for so small numbers. */
+static inline uint64_t rfi_eight_digits(uint32_t value)
 {
-    memcpy(out, rfi_digit_pairs + 2 * below_100, 2);
-    return out + 2;
+    const uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+    const uint64_t hundreds = (fours * 10486 >> 20) & 0x7F0000007Fu;
+    const uint64_t pairs = hundreds | (fours - hundreds * 100) << 16;
+    const uint64_t tens = (pairs * 103 >> 10) & 0x000F000F000F000Fu;
+    return tens | (pairs - tens * 10) << 8;
 }
 
-/* Four digits, zeros included. */
-static inline char *rfi_put_four(char *out, uint32_t below_10000)
-{
-    return rfi_put_pair(rfi_put_pair(out, below_10000 / 100), below_10000 % 100);
-}
+#define RFI_DIGIT_ZEROS 0x3030303030303030u
 
-static inline char *rfi_put_small(char *out, uint32_t below_10000)
+/* Every function below may write up to 8 bytes behind what it returns. */
+static inline char *rfi_put_below_1e8(char *out, uint32_t value)
 {
-    if (below_10000 < 10) {
-        *out = (char)('0' + below_10000);
-        return out + 1;
-    }
-    if (below_10000 < 100)
-        return rfi_put_pair(out, below_10000);
-    if (below_10000 < 1000) {
-        *out = (char)('0' + below_10000 / 100);
-        return rfi_put_pair(out + 1, below_10000 % 100);
-    }
-    return rfi_put_four(out, below_10000);
+    const uint64_t digits = rfi_eight_digits(value);
+    const unsigned zeros = (unsigned)__builtin_ctzll(digits | 1ull << 56) / 8;
+    const uint64_t text = (digits | RFI_DIGIT_ZEROS) >> 8 * zeros;
+    memcpy(out, &text, sizeof text);
+    return out + 8 - zeros;
 }
 
 static inline char *rfi_put_whole(char *out, uint64_t value)
 {
-    if (value < 10000)
-        return rfi_put_small(out, (uint32_t)value);
-    if (value < 100000000) {
-        out = rfi_put_small(out, (uint32_t)value / 10000);
-        return rfi_put_four(out, (uint32_t)value % 10000);
-    }
+    if (value < 100000000)
+        return rfi_put_below_1e8(out, (uint32_t)value);
     out = rfi_put_whole(out, value / 100000000);
-    const uint32_t low = (uint32_t)(value % 100000000);
-    return rfi_put_four(rfi_put_four(out, low / 10000), low % 10000);
+    const uint64_t text = rfi_eight_digits((uint32_t)(value % 100000000)) | RFI_DIGIT_ZEROS;
+    memcpy(out, &text, sizeof text);
+    return out + 8;
+}
+
+/* A point and n digits of `fraction`, which is below 10^n (n 1 to 8), final zeros dropped down to `least`
+ * digits; nothing at all when none is left. */
+static inline char *rfi_put_fraction(char *out, uint32_t fraction, int n, int least, char point)
+{
+    const uint64_t digits = rfi_eight_digits(fraction * (uint32_t)rfi_whole_tens[8 - n]);
+    const int used = digits ? 8 - __builtin_clzll(digits) / 8 : 0, kept = used > least ? used : least;
+    const uint64_t text = digits | RFI_DIGIT_ZEROS;
+    *out = point;
+    memcpy(out + 1, &text, sizeof text);
+    return out + (kept ? 1 + kept : 0);
+}
+
+/* A number below 10^8 with the point before its last n (1 to 7) digits. */
+static inline char *rfi_put_pointed(char *out, uint32_t value, int n, int least, char point)
+{
+    const uint64_t digits = rfi_eight_digits(value);
+    const int zeros = digits ? __builtin_ctzll(digits) / 8 : 8,
+              final_zeros = digits ? __builtin_clzll(digits) / 8 : 8;
+    const int skipped = zeros < 7 - n ? zeros : 7 - n, before = 8 - skipped - n;
+    const int dropped = final_zeros < n - least ? final_zeros : n - least;
+    const uint64_t text = (digits | RFI_DIGIT_ZEROS) >> 8 * skipped, fraction = text >> 8 * before;
+    memcpy(out, &text, sizeof text);
+    out[before] = point;
+    memcpy(out + before + 1, &fraction, sizeof fraction);
+    return out + before + (dropped < n ? 1 + n - dropped : 0);
+}
+
+/* Added and taken away again, it leaves a number below 2^51 rounded to a whole one, halves to even. */
+static const double rfi_round_to_even = 6755399441055744.0; /* 1.5 * 2^52 */
+
+/* A whole number between -10^8 and 10^8; NULL for any other value. */
+static inline char *rfi_put_short_whole(char *out, double value)
+{
+    if (!(fabs(value) < 1e8) || (double)(int32_t)value != value)
+        return NULL;
+    const int32_t whole = (int32_t)value;
+    *out = '-';
+    out += whole < 0;
+    return rfi_put_below_1e8(out, (uint32_t)(whole < 0 ? -whole : whole));
 }
 
 /* The value with up to `decimals` digits after the point, final zeros dropped down to `least`. NULL, and
@@ -77,17 +106,25 @@ static inline char *rfi_put_whole(char *out, uint64_t value)
  * the half is at least one unit in the last place, twice what the rounding can do. */
 static inline char *rfi_put_fixed(char *out, double value, int decimals, int least, char point)
 {
-    const double scaled = value * (double)rfi_whole_tens[decimals], whole = rint(scaled);
-    if (!(fabs(whole) < 1e15) || fabs(scaled - whole) == 0.5)
+    const double scaled = value * (double)rfi_whole_tens[decimals], size = fabs(scaled);
+    if (!(size < 1e15))
         return NULL;
-    uint64_t digits = (uint64_t)fabs(whole);
-    if (whole < 0)
-        *out++ = '-';
+    const double whole = (size + rfi_round_to_even) - rfi_round_to_even;
+    if (fabs(size - whole) == 0.5)
+        return NULL;
+    *out = '-';
+    out += (scaled < 0) & (whole > 0);
     if (!decimals)
-        return rfi_put_whole(out, digits);
-    const uint64_t power = rfi_whole_tens[decimals];
-    uint64_t fraction = digits % power;
-    out = rfi_put_whole(out, digits / power);
+        return rfi_put_whole(out, (uint64_t)(int64_t)whole);
+    if (whole < 1e8 && decimals < 8)
+        return rfi_put_pointed(out, (uint32_t)(int32_t)whole, decimals, least, point);
+    /* both are whole and their quotient is no nearer than 1e-15 of itself to the next whole number:
+     * rounding does not reach it */
+    const int64_t power = (int64_t)rfi_whole_tens[decimals], before = (int64_t)(whole / (double)power);
+    uint64_t fraction = (uint64_t)((int64_t)whole - before * power);
+    out = rfi_put_whole(out, (uint64_t)before);
+    if (decimals <= 8)
+        return rfi_put_fraction(out, (uint32_t)fraction, decimals, least, point);
     int n = decimals;
     for (; n > least && fraction % 10 == 0; n--)
         fraction /= 10;

@@ -73,7 +73,8 @@ void rfi_shown(char out[RFI_CELL_SHOWN], const char *text, size_t length);
 typedef struct rfi_csv_scratch {
     rfi_csv_marks marks;
     size_t words_capacity[2];
-    uint32_t *ends;
+    uint32_t *ends; /* ends[-1] is there too, and one before 0: a cell begins behind the end before it */
+    uint32_t *ends_memory;
     size_t n_ends, ends_capacity;
 } rfi_csv_scratch;
 

@@ -24,8 +24,11 @@ struct rfi_formatter {
     const char *line_end;
 };
 
+typedef enum how { WRITE_CODE, WRITE_WHOLE, WRITE_NUMBER, WRITE_DATETIME } how;
+
 /* How one column is written, with its delimiter or line end behind each cell. */
 typedef struct cell_format {
+    how how;
     const rf_field *field;
     const double *values;
     const int32_t *codes;
@@ -130,8 +133,10 @@ static void prepare_numbers(cell_format *cell, const rfi_formatter *formatter)
                                                              : field->min_decimals;
     if (formatter->point == formatter->delimiter && cell->decimals != 0)
         cell->quoted = true; /* a decimal comma between commas */
+    cell->how = cell->decimals || cell->quoted ? WRITE_NUMBER : WRITE_WHOLE;
     cell->room = RF_NUMBER_TEXT_MAX + 32;
     if (field->kind == RF_KIND_DATETIME) {
+        cell->how = WRITE_DATETIME;
         cell->quoted |=
             has_special(field->datetime_format, strlen(field->datetime_format), formatter->delimiter);
         cell->room = DATETIME_BYTES + 32;
@@ -218,7 +223,7 @@ static char *put_number_slowly(char *out, const cell_format *cell, double value,
     return out + n;
 }
 
-static inline char *put_number(char *out, const cell_format *cell, double value, char point)
+static char *put_number(char *out, const cell_format *cell, double value, char point)
 {
     if (value != value)
         return put_missing(out, cell);
@@ -232,6 +237,16 @@ static inline char *put_number(char *out, const cell_format *cell, double value,
     if (cell->quoted)
         *end++ = '"';
     memcpy(end, cell->end, 2); /* there is room for both, needed or not */
+    return end + cell->n_end;
+}
+
+/* What most columns of numbers hold. */
+static inline char *put_whole(char *out, const cell_format *cell, double value, char point)
+{
+    char *end = rfi_put_short_whole(out, value);
+    if (!end)
+        return put_number(out, cell, value, point);
+    memcpy(end, cell->end, 2);
     return end + cell->n_end;
 }
 
@@ -276,12 +291,20 @@ static char *put_row(char *out, const format_run *run, int64_t row)
 {
     for (int32_t c = 0; c < run->n_columns; c++) {
         const cell_format *cell = &run->cells[c];
-        if (cell->codes)
+        switch (cell->how) {
+        case WRITE_CODE:
             out = put_code(out, cell, cell->codes[row]);
-        else if (cell->field->kind == RF_KIND_DATETIME)
-            out = put_datetime(out, cell, cell->values[row]);
-        else
+            break;
+        case WRITE_WHOLE:
+            out = put_whole(out, cell, cell->values[row], run->point);
+            break;
+        case WRITE_NUMBER:
             out = put_number(out, cell, cell->values[row], run->point);
+            break;
+        case WRITE_DATETIME:
+            out = put_datetime(out, cell, cell->values[row]);
+            break;
+        }
     }
     return out;
 }

@@ -36,11 +36,13 @@ rf_code rfi_csv_scratch_index(rfi_csv_scratch *scratch, const rfi_csv_file *file
 {
     rf_code rc = RF_OK;
     RF_TRY(rfi_csv_scratch_scan(scratch, file, begin, end, err));
-    void *ends = scratch->ends;
-    const size_t needed = (size_t)scratch->marks.n_separators + 1;
+    void *ends = scratch->ends_memory;
+    const size_t needed = (size_t)scratch->marks.n_separators + 2 + RFI_CSV_EXPAND_ROOM;
     rc = rf_grow_array(&ends, &scratch->ends_capacity, needed, sizeof(uint32_t), file->name, err);
-    scratch->ends = ends;
+    scratch->ends_memory = ends;
     RF_TRY(rc);
+    scratch->ends = scratch->ends_memory + 1;
+    scratch->ends[-1] = UINT32_MAX;
     scratch->n_ends =
         rfi_csv_index_cells(scratch->ends, &scratch->marks, file->data + begin, end - begin, &file->syntax);
 out:
@@ -51,7 +53,7 @@ void rfi_csv_scratch_free(rfi_csv_scratch *scratch)
 {
     rf_free(scratch->marks.separators);
     rf_free(scratch->marks.quotes);
-    rf_free(scratch->ends);
+    rf_free(scratch->ends_memory);
     *scratch = (rfi_csv_scratch){0};
 }
 

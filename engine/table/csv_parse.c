@@ -92,10 +92,10 @@ typedef struct block_slot {
 typedef struct cell_run {
     block_slot *slot;
     const char *data, *limit;
-    const uint32_t *ends; /* of the first of these rows */
-    size_t first_begin;   /* where the first of these rows begins */
+    const uint32_t *ends; /* of this column, in the first of these rows */
+    size_t stride;        /* from there to the next row                 */
     int64_t n_rows, first_row;
-    int32_t column, n_columns;
+    int32_t column;
     bool returns; /* a '\r' may stand before the line end, and this is the last column */
 } cell_run;
 
@@ -104,14 +104,13 @@ typedef struct raw_cell {
     size_t length;
 } raw_cell;
 
-static inline raw_cell cell_at(const cell_run *run, int64_t r)
+/* The cell before which `end` stands in the ends. */
+static inline raw_cell cell_at(const char *data, const uint32_t *end, bool returns)
 {
-    const size_t i = (size_t)r * (size_t)run->n_columns + (size_t)run->column;
-    const size_t begin = i ? (size_t)run->ends[i - 1] + 1 : run->first_begin;
-    size_t end = run->ends[i];
-    if (run->returns && end > begin && run->data[end - 1] == '\r')
-        end--;
-    return (raw_cell){run->data + begin, end - begin};
+    const uint32_t begin = end[-1] + 1; /* behind the cell before it; 0 for the first of all */
+    const size_t length = *end - begin;
+    const bool strip = returns && length && data[begin + length - 1] == '\r';
+    return (raw_cell){data + begin, length - strip};
 }
 
 /* ---- cells off the straight road ----------------------------------------------------------- */
@@ -218,35 +217,136 @@ static double stray_datetime(const cell_run *run, const char *format, raw_cell r
 
 /* ---- the straight road --------------------------------------------------------------------- */
 
-static void read_numbers(const cell_run *run, double *values)
+/* The loops below are functions of their own, or registers would run out. */
+#define ALONE __attribute__((noinline))
+
+/* Before this address so many bytes may be read. */
+static const char *room_for(const cell_run *run, size_t n)
 {
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    rfi_number_facts seen = facts->numbers;
-    const char point = run->slot->read->point;
-    const bool tokens_first = run->slot->read->tokens.with_digits;
-    for (int64_t r = 0; r < run->n_rows; r++) {
-        const raw_cell cell = cell_at(run, r);
-        double value = NAN;
-        if (cell.length == 0) {
-            facts->missing[0]++;
-        } else if (tokens_first && is_token(run, cell)) {
-            value = NAN;
-        } else if (rfi_number_parse(cell.text, cell.length, run->limit, point, &value, &seen) != RFI_NUMBER) {
-            facts->numbers = seen;
-            value = stray_number(run, cell, run->first_row + r);
-            seen = facts->numbers;
-        }
-        values[r] = value;
-    }
-    facts->numbers = seen;
+    const size_t left = (size_t)(run->limit - run->data);
+    return left > n ? run->limit - n : run->data;
 }
 
-static void read_datetimes(const cell_run *run, const char *format, double *values)
+static ALONE double number_off_road(const cell_run *run, raw_cell cell, int64_t row)
+{
+    rfi_cell_facts *facts = &run->slot->facts[run->column];
+    const rfi_csv_read *read = run->slot->read;
+    double value;
+    if (cell.length == 0) {
+        facts->missing[0]++;
+        return NAN;
+    }
+    if (read->tokens.with_digits && is_token(run, cell))
+        return NAN;
+    if (rfi_number_parse(cell.text, cell.length, run->limit, read->point, &value, &facts->numbers) ==
+        RFI_NUMBER)
+        return value;
+    return stray_number(run, cell, row);
+}
+
+static inline __attribute__((always_inline)) void read_numbers_as(const cell_run *run, double *values,
+                                                                  bool returns)
+{
+    const char *const data = run->data;
+    const uint32_t *end = run->ends;
+    const size_t stride = run->stride;
+    /* up to here enough bytes may be read; nowhere, when a token might look like a number */
+    const char *const last = run->slot->read->tokens.with_digits ? data : room_for(run, RFI_WHOLE_BYTES);
+    uint64_t minus = 0;
+    int64_t n_off_road = 0;
+    for (int64_t r = 0, n = run->n_rows; r < n; r++, end += stride) {
+        const raw_cell cell = cell_at(data, end, returns);
+        if (__builtin_expect(cell.text < last, 1) &&
+            rfi_number_parse_whole(cell.text, cell.length, &values[r], &minus))
+            continue;
+        values[r] = number_off_road(run, cell, run->first_row + r);
+        n_off_road++;
+    }
+    rfi_number_facts *seen = &run->slot->facts[run->column].numbers;
+    seen->minus |= minus != 0;
+    if (n_off_road < run->n_rows)
+        seen->min_written = 0;
+}
+
+/* The same for a column that mostly has digits after the point. */
+static ALONE void read_decimals(const cell_run *run, double *values)
+{
+    const char *const limit = run->slot->read->tokens.with_digits ? run->data : run->limit;
+    const char point = run->slot->read->point;
+    const uint32_t *end = run->ends;
+    rfi_number_facts *facts = &run->slot->facts[run->column].numbers, seen = *facts;
+    for (int64_t r = 0; r < run->n_rows; r++, end += run->stride) {
+        const raw_cell cell = cell_at(run->data, end, run->returns);
+        if (cell.text < limit &&
+            rfi_number_parse_decimal(cell.text, cell.length, limit, point, &values[r], &seen))
+            continue;
+        *facts = seen;
+        values[r] = number_off_road(run, cell, run->first_row + r);
+        seen = *facts;
+    }
+    *facts = seen;
+}
+
+static ALONE void read_numbers(const cell_run *run, double *values)
+{
+    if (run->slot->read->columns[run->column].decimals)
+        read_decimals(run, values);
+    else if (run->returns)
+        read_numbers_as(run, values, true);
+    else
+        read_numbers_as(run, values, false);
+}
+
+static ALONE int32_t text_off_road(const cell_run *run, rfi_dict *dict, raw_cell cell, int64_t row)
+{
+    if (cell.length == 0)
+        return RFI_CODE_EMPTY;
+    if (cell.text[0] == '"' || run->slot->read->file->syntax.latin1)
+        return stray_text(run, dict, cell, row);
+    return rfi_dict_code(dict, cell.text, cell.length, run->limit);
+}
+
+static inline __attribute__((always_inline)) void read_texts_as(const cell_run *run, rfi_dict *dict,
+                                                                int32_t *codes, bool returns)
+{
+    static const rfi_dict_front nothing;
+    const char *const data = run->data;
+    const uint32_t *end = run->ends;
+    const size_t stride = run->stride;
+    /* up to here 16 bytes may be read; nowhere, when they are not UTF-8 yet */
+    const char *const last = run->slot->read->file->syntax.latin1 ? data : room_for(run, RFI_DICT_SHORT);
+    const rfi_dict_front *front = dict->front ? dict->front : &nothing;
+    size_t mask = dict->front ? dict->front_mask : 0;
+    for (int64_t r = 0, n = run->n_rows; r < n; r++, end += stride) {
+        const raw_cell cell = cell_at(data, end, returns);
+        if (__builtin_expect((cell.length - 1 < RFI_DICT_SHORT) & (cell.text < last), 1)) {
+            const rfi_dict_front *found = rfi_dict_find_front(front, mask, cell.text, cell.length);
+            if (__builtin_expect(found != NULL, 1)) {
+                codes[r] = found->code;
+                continue;
+            }
+        }
+        codes[r] = text_off_road(run, dict, cell, run->first_row + r);
+        front = dict->front ? dict->front : &nothing; /* it may have grown */
+        mask = dict->front ? dict->front_mask : 0;
+    }
+}
+
+static ALONE void read_texts(const cell_run *run, rfi_dict *dict, int32_t *codes)
+{
+    if (run->returns)
+        read_texts_as(run, dict, codes, true);
+    else
+        read_texts_as(run, dict, codes, false);
+}
+
+static ALONE void read_datetimes(const cell_run *run, const char *format, double *values)
 {
     rfi_cell_facts *facts = &run->slot->facts[run->column];
     const bool tokens_first = run->slot->read->tokens.with_digits;
-    for (int64_t r = 0; r < run->n_rows; r++) {
-        const raw_cell cell = cell_at(run, r);
+    const uint32_t *end = run->ends;
+    for (int64_t r = 0; r < run->n_rows; r++, end += run->stride) {
+        const raw_cell cell = cell_at(run->data, end, run->returns);
         int32_t offset_s;
         if (cell.length == 0) {
             facts->missing[0]++;
@@ -258,20 +358,6 @@ static void read_datetimes(const cell_run *run, const char *format, double *valu
         } else {
             values[r] = stray_datetime(run, format, cell, run->first_row + r);
         }
-    }
-}
-
-static void read_texts(const cell_run *run, rfi_dict *dict, int32_t *codes)
-{
-    const bool latin1 = run->slot->read->file->syntax.latin1;
-    for (int64_t r = 0; r < run->n_rows; r++) {
-        const raw_cell cell = cell_at(run, r);
-        if (cell.length == 0)
-            codes[r] = RFI_CODE_EMPTY;
-        else if (cell.text[0] == '"' || latin1)
-            codes[r] = stray_text(run, dict, cell, run->first_row + r);
-        else
-            codes[r] = rfi_dict_code(dict, cell.text, cell.length, run->limit);
     }
 }
 
@@ -326,15 +412,13 @@ static void read_tile(block_slot *slot, int64_t row, int64_t n_rows)
     cell_run run = {.slot = slot,
                     .data = read->file->data + slot->block->begin,
                     .limit = read->file->data + read->file->size_bytes,
-                    .ends = slot->scratch.ends + (size_t)row * (size_t)n_columns,
+                    .stride = (size_t)n_columns,
                     .n_rows = n_rows,
-                    .first_row = slot->block->first_row + row,
-                    .n_columns = n_columns};
-    if (row) /* the cell before the first of this tile ends in the tile before */
-        run.first_begin = (size_t)run.ends[-1] + 1;
+                    .first_row = slot->block->first_row + row};
     for (int32_t c = 0; c < n_columns; c++) {
         const rfi_column_read *column = &read->columns[c];
         run.column = c;
+        run.ends = slot->scratch.ends + (size_t)row * run.stride + (size_t)c;
         run.returns = c + 1 == n_columns && read->file->syntax.newline == '\n';
         if (column->as == RFI_READ_NUMBERS)
             read_numbers(&run, column->values + run.first_row);

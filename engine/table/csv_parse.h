@@ -43,6 +43,7 @@ typedef struct rfi_cell_facts {
 
 typedef struct rfi_column_read {
     rfi_read_as as;
+    bool decimals; /* numbers: expect digits after the point */
     const char *datetime_format;
     double *values; /* numbers, datetimes: (n_rows), NaN = missing or stray */
     int32_t *codes; /* texts: (n_rows), negative = RFI_CODE_TOKEN(j)        */

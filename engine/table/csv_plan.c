@@ -288,17 +288,16 @@ static rf_code choose(rfi_column_read *column, const rfi_column_plan *plan, samp
     rf_code rc = RF_OK;
     column->as = RFI_READ_TEXTS;
     column->datetime_format = plan->datetime_format;
+    const number_sample seen = sample_numbers(taken, c, taken->read->point);
+    column->decimals = seen.facts.max_written > 0;
     if (plan->declared && plan->kind != RF_KIND_DATETIME) {
         if (plan->numerical || plan->kind == RF_KIND_INTEGER || plan->kind == RF_KIND_CONTINUOUS)
             column->as = RFI_READ_NUMBERS;
         return RF_OK;
     }
-    if (!plan->declared) {
-        const number_sample seen = sample_numbers(taken, c, taken->read->point);
-        if (all_numbers(&seen)) {
-            column->as = looks_like_categories(&seen) ? RFI_READ_TEXTS : RFI_READ_NUMBERS;
-            return RF_OK;
-        }
+    if (!plan->declared && all_numbers(&seen)) {
+        column->as = looks_like_categories(&seen) ? RFI_READ_TEXTS : RFI_READ_NUMBERS;
+        return RF_OK;
     }
     if (!column->datetime_format)
         RF_TRY(guess_datetime(taken, c, &column->datetime_format, err));

@@ -53,17 +53,6 @@ void rfi_csv_count_records(rfi_csv_count *out, const rfi_csv_marks *marks, const
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
-static size_t index_plain(uint32_t *ends, const rfi_csv_marks *marks, size_t size_bytes)
-{
-    size_t n = 0;
-    for (size_t word = 0; word < RFI_CSV_MARK_WORDS(size_bytes); word++) {
-        const uint32_t base = (uint32_t)(word * 64);
-        for (uint64_t bits = marks->separators[word]; bits; bits &= bits - 1)
-            ends[n++] = base + (uint32_t)__builtin_ctzll(bits);
-    }
-    return n;
-}
-
 static size_t index_quoted(uint32_t *ends, const rfi_csv_marks *marks, const char *data, size_t size_bytes,
                            const rfi_csv_syntax *syntax)
 {
@@ -84,7 +73,7 @@ size_t rfi_csv_index_cells(uint32_t *ends, const rfi_csv_marks *marks, const cha
                            const rfi_csv_syntax *syntax)
 {
     size_t n = marks->has_quote ? index_quoted(ends, marks, data, size_bytes, syntax)
-                                : index_plain(ends, marks, size_bytes);
+                                : rfi_csv_expand(ends, marks->separators, RFI_CSV_MARK_WORDS(size_bytes));
     const bool ended = n && ends[n - 1] == size_bytes - 1 && data[size_bytes - 1] == syntax->newline;
     if (!ended && size_bytes)
         ends[n++] = (uint32_t)size_bytes;

@@ -28,7 +28,8 @@ void rfi_csv_count_records(rfi_csv_count *out, const rfi_csv_marks *marks, const
                            size_t size_bytes, const rfi_csv_syntax *syntax, bool inside);
 
 /* The offset of the byte after each cell of bytes that begin at a record and end with one (with or
- * without its line end). ends has room for marks->n_separators + 1. Returns how many there are. */
+ * without its line end). ends has room for marks->n_separators + 1 + RFI_CSV_EXPAND_ROOM. Returns how many
+ * there are. */
 size_t rfi_csv_index_cells(uint32_t *ends, const rfi_csv_marks *marks, const char *data, size_t size_bytes,
                            const rfi_csv_syntax *syntax);
 

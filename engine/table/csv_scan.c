@@ -2,6 +2,7 @@
  * are shared. */
 #include "engine/table/csv_scan.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 
 enum { STEP_BYTES = 64 };
 
+typedef size_t expand_fn(uint32_t *out, const uint64_t *words, size_t n_words);
 typedef void scan_fn(rfi_csv_marks *marks, const char *data, size_t n_steps, char delimiter, char newline);
 
 static int64_t count_bits(uint64_t word)
@@ -41,6 +43,26 @@ static void scan_plain(rfi_csv_marks *marks, const char *data, size_t n_steps, c
         marks->n_separators += count_bits(delimiters | newlines);
         marks->n_newlines += count_bits(newlines);
     }
+}
+
+/* A step at a time, whether there are so many or not: how many bits a word has cannot be foretold, and a
+ * wrong guess costs more than a few useless stores. */
+static size_t expand_plain(uint32_t *out, const uint64_t *words, size_t n_words)
+{
+    enum { STEP = 8 };
+    static_assert((int)STEP <= (int)RFI_CSV_EXPAND_ROOM, "a step too long");
+    const uint32_t *const begin = out;
+    for (size_t word = 0; word < n_words; word++) {
+        uint64_t bits = words[word];
+        const int64_t n = count_bits(bits);
+        for (int64_t done = 0; done < n; done += STEP)
+            for (int i = 0; i < STEP; i++) {
+                out[done + i] = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits | 1ull << 63);
+                bits &= bits - 1;
+            }
+        out += n;
+    }
+    return (size_t)(out - begin);
 }
 
 #if SCAN_X86
@@ -145,11 +167,36 @@ scan_avx512(rfi_csv_marks *marks, const char *data, size_t n_steps, char delimit
     marks->has_nul |= n_steps && _mm512_testn_epi8_mask(least, least) != 0;
 }
 
+/* ---- AVX-512 with VBMI2: the numbers of the set bits by one compression ---------------------- */
+
+__attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt"))) static size_t
+expand_vbmi2(uint32_t *out, const uint64_t *words, size_t n_words)
+{
+    static const unsigned char numbers[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                              16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                              32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                              48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const __m512i all = _mm512_loadu_si512(numbers);
+    const uint32_t *const begin = out;
+    for (size_t word = 0; word < n_words; word++) {
+        const int64_t n = _mm_popcnt_u64(words[word]);
+        __m512i rest = _mm512_maskz_compress_epi8(words[word], all);
+        const __m512i base = _mm512_set1_epi32((int)(word * 64));
+        for (int64_t done = 0; done < n; done += 16) {
+            _mm512_storeu_si512(out + done,
+                                _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(rest))));
+            rest = _mm512_alignr_epi32(rest, rest, 4);
+        }
+        out += n;
+    }
+    return (size_t)(out - begin);
+}
+
 #endif
 
 /* ---- choosing ------------------------------------------------------------------------------ */
 
-enum { PATH_PLAIN, PATH_SSE2, PATH_AVX2, PATH_AVX512, PATH_COUNT };
+enum { PATH_PLAIN, PATH_SSE2, PATH_AVX2, PATH_AVX512, PATH_VBMI2, PATH_COUNT };
 
 static _Atomic int forced_path = -1;
 
@@ -164,6 +211,8 @@ static bool path_exists(int path)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
     case PATH_AVX512:
         return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("popcnt");
+    case PATH_VBMI2:
+        return path_exists(PATH_AVX512) && __builtin_cpu_supports("avx512vbmi2");
     default:
         return false;
     }
@@ -172,18 +221,13 @@ static bool path_exists(int path)
 #endif
 }
 
-static scan_fn *choose(void)
+static int choose(void)
 {
-#if SCAN_X86
-    static scan_fn *const bodies[PATH_COUNT] = {scan_plain, scan_sse2, scan_avx2, scan_avx512};
     int path = atomic_load_explicit(&forced_path, memory_order_relaxed);
     if (path < 0)
         for (path = PATH_COUNT - 1; !path_exists(path);)
             path--;
-    return bodies[path];
-#else
-    return scan_plain;
-#endif
+    return path;
 }
 
 bool rfi_csv_scan_force(int path)
@@ -194,9 +238,23 @@ bool rfi_csv_scan_force(int path)
     return true;
 }
 
+#if SCAN_X86
+static scan_fn *const scans[PATH_COUNT] = {scan_plain, scan_sse2, scan_avx2, scan_avx512, scan_avx512};
+static expand_fn *const expands[PATH_COUNT] = {expand_plain, expand_plain, expand_plain, expand_plain,
+                                               expand_vbmi2};
+#else
+static scan_fn *const scans[PATH_COUNT] = {scan_plain};
+static expand_fn *const expands[PATH_COUNT] = {expand_plain};
+#endif
+
+size_t rfi_csv_expand(uint32_t *out, const uint64_t *words, size_t n_words)
+{
+    return expands[choose()](out, words, n_words);
+}
+
 void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, char delimiter, char newline)
 {
-    scan_fn *const scan = choose();
+    scan_fn *const scan = scans[choose()];
     const size_t n_steps = size_bytes / STEP_BYTES, rest = size_bytes % STEP_BYTES;
     *marks = (rfi_csv_marks){.separators = marks->separators, .quotes = marks->quotes};
     scan(marks, data, n_steps, delimiter, newline);

@@ -25,7 +25,13 @@ typedef struct rfi_csv_marks {
 /* Fills the marks of `size_bytes` bytes; both arrays have RFI_CSV_MARK_WORDS(size_bytes) words. */
 void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, char delimiter, char newline);
 
-/* For tests and benchmarks: -1 is the machine's best, 0 plain C, 1 SSE2, 2 AVX2, 3 AVX-512. False, and
+/* The numbers of the bits that are set, in order: word w holds 64 w and on. Returns how many. `out` has
+ * room for RFI_CSV_EXPAND_ROOM more than that: what is written too much is garbage. */
+enum { RFI_CSV_EXPAND_ROOM = 16 };
+size_t rfi_csv_expand(uint32_t *out, const uint64_t *words, size_t n_words);
+
+/* For tests and benchmarks: -1 is the machine's best, 0 plain C, 1 SSE2, 2 AVX2, 3 AVX-512,
+ * 4 AVX-512 with VBMI2. False, and
  * nothing changes, when the machine has no such instructions. */
 bool rfi_csv_scan_force(int path);
 
