@@ -5,7 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/text.h"
+#include "engine/quality/sort64.h"
+
+enum { PAIRS_MAX = 100000 }; /* listed; 448 columns have more, and nobody reads that many */
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
@@ -195,6 +199,54 @@ static void put_pair(rf_buf *out, const rf_quality_pair *p, const rf_table *real
     rf_buf_puts(out, "}");
 }
 
+/* ---- which pairs ---------------------------------------------------------------------------- */
+
+/* Scores in order, none last. */
+static uint64_t pair_key(const rf_quality_pair *pair)
+{
+    return isnan(pair->score) ? UINT64_MAX : rfi_key_of(pair->score);
+}
+
+/* Of more pairs than are listed the weakest: those below `limit`, and the first `n_equal` at it. */
+typedef struct weakest {
+    uint64_t limit;
+    int64_t n_equal;
+} weakest;
+
+static bool find_weakest(weakest *out, const rf_quality *q)
+{
+    uint64_t *keys = NULL;
+    *out = (weakest){.limit = UINT64_MAX, .n_equal = q->n_pairs};
+    if (q->n_pairs <= PAIRS_MAX)
+        return true;
+    if (RF_NEW_ARRAY(&keys, 2 * (size_t)q->n_pairs, "the pairs of a report", NULL) != RF_OK)
+        return false;
+    for (int32_t i = 0; i < q->n_pairs; i++)
+        keys[i] = pair_key(&q->pairs[i]);
+    rfi_sort64(keys, keys + q->n_pairs, q->n_pairs);
+    out->limit = keys[PAIRS_MAX - 1];
+    for (out->n_equal = 0; out->n_equal < PAIRS_MAX && keys[PAIRS_MAX - 1 - out->n_equal] == out->limit;)
+        out->n_equal++;
+    rf_free(keys);
+    return true;
+}
+
+static void put_pairs(rf_buf *out, const rf_quality *q, const rf_table *real)
+{
+    weakest listed;
+    int64_t n = 0;
+    key(out, ",\n", "pairs");
+    out->failed |= !find_weakest(&listed, q);
+    for (int32_t i = 0; i < q->n_pairs && !out->failed; i++) {
+        const uint64_t own = pair_key(&q->pairs[i]);
+        if (own > listed.limit || (own == listed.limit && listed.n_equal-- <= 0))
+            continue;
+        rf_buf_puts(out, n++ ? ",\n " : "[\n ");
+        put_pair(out, &q->pairs[i], real);
+    }
+    rf_buf_puts(out, n ? "]" : "[]");
+}
+
 static void put_notes(rf_buf *out, const rf_notes *notes)
 {
     key(out, ",\n", "notes");
@@ -234,12 +286,7 @@ void rf_quality_json(const rf_quality *quality, const rf_table *real, const rf_r
         put_column(out, &q->columns[i], real);
     }
     rf_buf_puts(out, q->n_columns ? "]" : "[]");
-    key(out, ",\n", "pairs");
-    for (int32_t i = 0; i < q->n_pairs; i++) {
-        rf_buf_puts(out, i ? ",\n " : "[\n ");
-        put_pair(out, &q->pairs[i], real);
-    }
-    rf_buf_puts(out, q->n_pairs ? "]" : "[]");
+    put_pairs(out, q, real);
     put_notes(out, context ? context->notes : NULL);
     number(out, ",\n", "seconds", q->seconds);
     rf_buf_puts(out, "}\n");

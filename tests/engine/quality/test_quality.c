@@ -521,6 +521,40 @@ static void the_json_holds_every_column_and_pair(void **state)
     rf_notes_free(&notes);
 }
 
+static void of_very_many_pairs_the_weakest_are_listed(void **state)
+{
+    enum { N = 100007 };
+    rf_buf buf;
+    rf_table *real = hand_table(6, small_real);
+    rf_quality_pair *pairs = calloc(N, sizeof *pairs);
+    rf_quality q = {.n_pairs = N, .pairs = pairs};
+    (void)state;
+    rf_buf_init(&buf);
+    for (int32_t i = 0; i < N; i++) /* 4 of 0.9, at the ends and between, 6 without a score */
+        pairs[i] = (rf_quality_pair){.a = 0,
+                                     .b = 1,
+                                     .metric = "m",
+                                     .score = i % 33335 == 0 ? 0.9
+                                              : i < 7        ? NAN
+                                                             : 0.5};
+    rf_quality_json(&q, real, NULL, &buf);
+    json_t *root = parse(buf.data), *list = json_object_get(root, "pairs");
+    size_t i, n_high = 0;
+    json_t *pair;
+    assert_int_equal(json_array_size(list), 100000);
+    json_array_foreach(list, i, pair)
+    {
+        assert_false(json_is_null(json_object_get(pair, "score")));
+        n_high += json_real_value(json_object_get(pair, "score")) > 0.5;
+    }
+    assert_int_equal(n_high, 3); /* the last of the four is one too many */
+    assert_false(json_real_value(json_object_get(json_array_get(list, 99999), "score")) > 0.5);
+    json_decref(root);
+    rf_buf_free(&buf);
+    free(pairs);
+    rf_table_free(real);
+}
+
 static void the_text_is_a_dozen_lines(void **state)
 {
     rf_buf buf;
@@ -560,6 +594,7 @@ int main(void)
         cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(the_json_holds_every_column_and_pair),
+        cmocka_unit_test(of_very_many_pairs_the_weakest_are_listed),
         cmocka_unit_test(the_text_is_a_dozen_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
