@@ -1,108 +1,130 @@
-/* cpu_coded.c - the product with one-hot rows, which is never a product: weight rows are gathered and added. */
+/* cpu_coded.c - the product with one-hot rows, which is never a product: weight rows are gathered and added.
+ *
+ * First every row's list of weight rows is written down, then tasks own strips of columns: a strip of all weights is small
+ * enough to stay in the second-level cache while the rows of the batch pass over it again and again.
+ */
 #include "kernels/cpu/cpu_isa.h"
 #include "kernels/cpu/cpu_lanes.h"
 
 enum {
-    LIST_MAX = 64, /* weight rows that are added in one go */
-    STRIP = 64,    /* columns that stay in registers       */
-    ROWS_A_TASK = 4,
+    STRIP = 64, /* columns that stay in registers           */
+    VECTORS = STRIP / RFI_LANES,
+    LIST_ROWS = 8,   /* rows of a task that writes lists         */
+    STRIP_ROWS = 64, /* rows of a task that adds                 */
+    LOOK_AHEAD = 8,  /* list entries between a fetch and its use */
 };
 
-/* Weight rows and what they are multiplied by, waiting to be added to one row of y. */
-typedef struct rows_list {
-    const float *row[LIST_MAX];
-    float times[LIST_MAX];
-    int n;
-} rows_list;
+/* A weight row and what it is multiplied by. */
+typedef struct entry {
+    int32_t row;
+    float times;
+} entry;
 
-static void add_strip(float *y, const rows_list *list, int32_t left, int32_t width)
-{
-    v16 sum[STRIP / RFI_LANES];
-    for (int j = 0; j < STRIP / RFI_LANES; j++)
-        sum[j] = v16_load(y + left + j * RFI_LANES);
-    (void)width;
-    for (int i = 0; i < list->n; i++) {
-        v16 times = v16_set(list->times[i]);
-        const float *row = list->row[i] + left;
-        for (int j = 0; j < STRIP / RFI_LANES; j++)
-            sum[j] = v16_fma(times, v16_load(row + j * RFI_LANES), sum[j]);
-    }
-    for (int j = 0; j < STRIP / RFI_LANES; j++)
-        v16_store(y + left + j * RFI_LANES, sum[j]);
-}
+typedef struct coded_job {
+    const rf_affine_coded *op;
+    entry *entries; /* (R, per_row) */
+    int32_t per_row, n_strips;
+} coded_job;
 
-static void add_tail(float *y, const rows_list *list, int32_t left, int32_t width)
-{
-    for (; width > 0; left += RFI_LANES, width -= RFI_LANES) {
-        int n = rfi_min32(width, RFI_LANES);
-        v16 sum = v16_load_n(y + left, n);
-        for (int i = 0; i < list->n; i++)
-            sum = v16_fma(v16_set(list->times[i]), v16_load_n(list->row[i] + left, n), sum);
-        v16_store_n(y + left, sum, n);
-    }
-}
+/* ------------------------------------------------------------------ lists */
 
-static void add_list(float *y, int32_t cols, rows_list *list)
+static void list_rows(void *arg, int32_t first, int32_t end)
 {
-    int32_t left = 0;
-    for (; left + STRIP <= cols; left += STRIP)
-        add_strip(y, list, left, STRIP);
-    add_tail(y, list, left, cols - left);
-    list->n = 0;
-}
-
-static void push(float *y, int32_t cols, rows_list *list, const float *row, float times)
-{
-    if (list->n == LIST_MAX)
-        add_list(y, cols, list);
-    list->row[list->n] = row;
-    list->times[list->n++] = times;
-}
-
-static void push_slot(const rf_affine_coded *op, float *y, rows_list *list, int32_t r, int32_t s)
-{
+    const coded_job *job = arg;
+    const rf_affine_coded *op = job->op;
     const rf_layout *layout = op->layout;
-    int64_t coded = (int64_t)r * op->pack + s;
-    const float *scalars = op->scalars + coded * layout->n_scalars;
-    const uint16_t *codes = op->codes + coded * layout->n_codes;
-    const float *w = op->w.data + (int64_t)s * layout->width * op->w.ld;
-    for (int32_t i = 0; i < layout->n_spans; i++) {
-        const rf_span *span = &layout->spans[i];
-        if (span->kind == RF_SPAN_SCALAR)
-            push(y, op->y.cols, list, w + span->offset * op->w.ld, scalars[span->source]);
+    for (int64_t coded = (int64_t)first * op->pack; coded < (int64_t)end * op->pack; coded++) {
+        const float *scalars = op->scalars + coded * layout->n_scalars;
+        const uint16_t *codes = op->codes + coded * layout->n_codes;
+        int32_t base = (int32_t)(coded % op->pack) * layout->width;
+        entry *out = job->entries + coded * layout->n_spans;
+        for (int32_t i = 0; i < layout->n_spans; i++) {
+            const rf_span *span = &layout->spans[i];
+            bool scalar = span->kind == RF_SPAN_SCALAR;
+            out[i].row = base + span->offset + (scalar ? 0 : codes[span->source]);
+            out[i].times = scalar ? scalars[span->source] : 1.0f;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ sums */
+
+/* Registers of a strip; `n` counts the columns of each when the strip is not whole. */
+typedef struct strip {
+    int32_t left;
+    int n[VECTORS];
+} strip;
+
+RFI_INLINE v16 take(const float *x, const strip *s, int j, const bool whole)
+{
+    return whole ? v16_load(x + j * RFI_LANES) : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j]) : v16_zero();
+}
+
+RFI_INLINE void fetch(const float *x)
+{
+    for (int j = 0; j < VECTORS; j++)
+        __builtin_prefetch(x + j * RFI_LANES);
+}
+
+RFI_INLINE void sum_row(const coded_job *job, int32_t r, const strip *s, const bool whole)
+{
+    const rf_affine_coded *op = job->op;
+    const entry *list = job->entries + (int64_t)r * job->per_row;
+    const float *w = op->w.data + s->left;
+    v16 sum[VECTORS];
+    for (int j = 0; j < VECTORS; j++)
+        sum[j] = v16_zero();
+    for (int32_t i = 0; i < job->per_row; i++) {
+        const float *row = w + list[i].row * op->w.ld;
+        v16 times = v16_set(list[i].times);
+        fetch(w + list[i + LOOK_AHEAD].row * op->w.ld);
+        for (int j = 0; j < VECTORS; j++)
+            sum[j] = v16_fma(times, take(row, s, j, whole), sum[j]);
+    }
+    for (int32_t i = 0; op->gather.data && i < op->pack; i++) {
+        int64_t id = (int64_t)i * op->gather_stride + op->ids[(int64_t)r * op->pack + i];
+        for (int j = 0; j < VECTORS; j++)
+            sum[j] = v16_add(sum[j], take(op->gather.data + id * op->gather.ld + s->left, s, j, whole));
+    }
+    for (int j = 0; j < VECTORS; j++) {
+        float *y = op->y.data + r * op->y.ld + s->left + j * RFI_LANES;
+        v16 value = op->bias ? v16_add(sum[j], take(op->bias + s->left, s, j, whole)) : sum[j];
+        value = op->relu ? v16_max(v16_zero(), value) : value;
+        if (whole)
+            v16_store(y, value);
+        else if (s->n[j] > 0)
+            v16_store_n(y, value, s->n[j]);
+    }
+}
+
+static void strip_task(void *arg, int64_t task)
+{
+    const coded_job *job = arg;
+    const rf_affine_coded *op = job->op;
+    int32_t first = (int32_t)(task / job->n_strips) * STRIP_ROWS;
+    strip s = {.left = (int32_t)(task % job->n_strips) * STRIP};
+    for (int j = 0; j < VECTORS; j++) {
+        int32_t here = op->y.cols - s.left - j * RFI_LANES;
+        s.n[j] = here < 0 ? 0 : rfi_min32(here, RFI_LANES);
+    }
+    for (int32_t r = first; r < rfi_min32(first + STRIP_ROWS, op->y.rows); r++) {
+        if (s.n[VECTORS - 1] == RFI_LANES)
+            sum_row(job, r, &s, true);
         else
-            push(y, op->y.cols, list, w + (span->offset + codes[span->source]) * op->w.ld, 1.0f);
+            sum_row(job, r, &s, false);
     }
-}
-
-static void coded_row(const rf_affine_coded *op, int32_t r)
-{
-    float *restrict y = op->y.data + r * op->y.ld;
-    rows_list list = {.n = 0};
-    for (int32_t c = 0; c < op->y.cols; c++)
-        y[c] = 0.0f;
-    for (int32_t s = 0; s < op->pack; s++)
-        push_slot(op, y, &list, r, s);
-    for (int32_t s = 0; op->gather.data && s < op->pack; s++) {
-        int64_t id = (int64_t)s * op->gather_stride + op->ids[(int64_t)r * op->pack + s];
-        push(y, op->y.cols, &list, op->gather.data + id * op->gather.ld, 1.0f);
-    }
-    add_list(y, op->y.cols, &list);
-    if (op->bias)
-        for (int32_t c = 0; c < op->y.cols; c++)
-            y[c] += op->bias[c];
-    if (op->relu)
-        for (int32_t c = 0; c < op->y.cols; c++)
-            y[c] = y[c] < 0.0f ? 0.0f : y[c];
-}
-
-static void coded_rows(void *arg, int32_t first, int32_t end)
-{
-    for (int32_t r = first; r < end; r++)
-        coded_row(arg, r);
 }
 
 void RFI_FN(rfi_affine_coded)(rf_device *device, const rf_affine_coded *op)
 {
-    rfi_run_rows(device, op->y.rows, ROWS_A_TASK, coded_rows, (void *)op);
+    coded_job job = {.op = op, .per_row = op->pack * op->layout->n_spans};
+    size_t n = (size_t)op->y.rows * (size_t)job.per_row;
+    job.entries = rfi_scratch(device, (n + LOOK_AHEAD) * sizeof *job.entries);
+    if (!job.entries)
+        return;
+    job.n_strips = (int32_t)rfi_divide_up(op->y.cols, STRIP);
+    for (int i = 0; i < LOOK_AHEAD; i++)
+        job.entries[n + (size_t)i] = (entry){0};
+    rfi_run_rows(device, op->y.rows, LIST_ROWS, list_rows, &job);
+    rf_pool_run(device->pool, strip_task, &job, rfi_divide_up(op->y.rows, STRIP_ROWS) * job.n_strips);
 }

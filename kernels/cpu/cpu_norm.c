@@ -51,6 +51,15 @@ RFI_INLINE void give(float *x, v16 value, const strip *s, int j, const bool whol
         v16_store_n(x + j * RFI_LANES, value, s->n[j]);
 }
 
+/* A strip's rows lie far apart, and the hardware does not guess the next. */
+enum { ROWS_AHEAD = 8 };
+
+RFI_INLINE void fetch(const float *x, int64_t ld)
+{
+    for (int j = 0; j < VECTORS; j++)
+        __builtin_prefetch(x + ROWS_AHEAD * ld + j * RFI_LANES);
+}
+
 #define EACH_VECTOR _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)
 
 /* ------------------------------------------------------------------ forward */
@@ -68,6 +77,7 @@ RFI_INLINE void statistics(const rf_batchnorm_relu *op, const strip *s, const bo
     }
     for (int32_t r = 1; r < s->rows; r++) {
         a += op->a.ld;
+        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 d = v16_sub(take(a, s, j, whole), origin[j]);
@@ -107,6 +117,7 @@ RFI_INLINE void normalise(const rf_batchnorm_relu *op, const strip *s, const boo
     for (int32_t r = 0; r < s->rows; r++) {
         const float *a = op->a.data + r * op->a.ld + s->left;
         float *h = op->h.data + r * op->h.ld + s->left;
+        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 y = v16_fma(v16_sub(take(a, s, j, whole), mean[j]), scale[j], beta[j]);
@@ -150,6 +161,9 @@ RFI_INLINE void gradients(const rf_batchnorm_relu_back *op, const strip *s, cons
     for (int32_t r = 0; r < s->rows; r++) {
         const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
         const float *a = op->a.data + r * op->a.ld + s->left;
+        fetch(dh, op->dh.ld);
+        fetch(h, op->h.ld);
+        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));
@@ -179,6 +193,9 @@ RFI_INLINE void inputs(const rf_batchnorm_relu_back *op, const strip *s, const b
         const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
         const float *a = op->a.data + r * op->a.ld + s->left;
         float *da = op->da.data + r * op->da.ld + s->left;
+        fetch(dh, op->dh.ld);
+        fetch(h, op->h.ld);
+        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));

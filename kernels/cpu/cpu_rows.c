@@ -75,26 +75,48 @@ typedef struct rows_job {
     rf_permute order;
 } rows_job;
 
+static void fetch_row(const rf_layout *layout, const rf_coded *table, int64_t row)
+{
+    if (layout->n_scalars > 0)
+        __builtin_prefetch(table->scalars + row * layout->n_scalars);
+    if (layout->n_codes > 0)
+        __builtin_prefetch(table->codes + row * layout->n_codes);
+}
+
+/* Where in the lists row i of the batch is named; without conditions, the row itself. */
+static int64_t place_of(const rows_job *job, const rf_draw *draw, int32_t i)
+{
+    const rf_draw_rows *op = job->op;
+    const rf_philox_block words = rf_philox(*draw, (uint32_t)i / 2);
+    const uint32_t *word = words.word + 2 * (i & 1);
+    if (!op->entries)
+        return (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)op->table->n_rows);
+    int32_t entry = op->entries[rf_permute_at(&job->order, (uint64_t)i)];
+    const int64_t *list = op->conditions->list_offsets + entry;
+    op->out_entries[i] = entry;
+    return list[0] + (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)(list[1] - list[0]));
+}
+
+/* Every draw touches memory that no one has touched lately. So: all places, then all rows, then all copies, each fetched
+ * while the others are on their way. */
 static void pick_rows(void *arg, int32_t first, int32_t end)
 {
     const rows_job *job = arg;
     const rf_draw_rows *op = job->op;
     const rf_draw draw = rfi_draw_of(&op->noise);
+    int64_t place[PICK_ROWS];
     for (int32_t i = first; i < end; i++) {
-        const rf_philox_block words = rf_philox(draw, (uint32_t)i / 2);
-        const uint32_t *word = words.word + 2 * (i & 1);
-        int64_t row;
-        if (op->entries) {
-            int32_t entry = op->entries[rf_permute_at(&job->order, (uint64_t)i)];
-            const int64_t *list = op->conditions->list_offsets + entry;
-            row = op->conditions->list[list[0] + (int64_t)rf_uniform_below64(word[0], word[1],
-                                                                             (uint64_t)(list[1] - list[0]))];
-            op->out_entries[i] = entry;
-        } else {
-            row = (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)op->table->n_rows);
-        }
-        copy_row(op->layout, op->table, row, op->out_scalars, op->out_codes, i);
+        place[i - first] = place_of(job, &draw, i);
+        if (op->entries)
+            __builtin_prefetch(op->conditions->list + place[i - first]);
     }
+    for (int32_t i = first; i < end; i++) {
+        if (op->entries)
+            place[i - first] = op->conditions->list[place[i - first]];
+        fetch_row(op->layout, op->table, place[i - first]);
+    }
+    for (int32_t i = first; i < end; i++)
+        copy_row(op->layout, op->table, place[i - first], op->out_scalars, op->out_codes, i);
 }
 
 void rfi_draw_rows(rf_device *device, const rf_draw_rows *op)
@@ -115,10 +137,13 @@ static void take_block(void *arg, int32_t first, int32_t end)
 {
     const epoch_job *job = arg;
     const rf_take_rows *op = job->op;
+    int64_t row[PICK_ROWS];
     for (int32_t i = first; i < end; i++) {
-        int64_t row = (int64_t)rf_permute_at(&job->order, (uint64_t)(job->first + i));
-        copy_row(op->layout, op->table, row, op->out_scalars, op->out_codes, i);
+        row[i - first] = (int64_t)rf_permute_at(&job->order, (uint64_t)(job->first + i));
+        fetch_row(op->layout, op->table, row[i - first]);
     }
+    for (int32_t i = first; i < end; i++)
+        copy_row(op->layout, op->table, row[i - first], op->out_scalars, op->out_codes, i);
 }
 
 void rfi_take_rows(rf_device *device, const rf_take_rows *op)

@@ -14,6 +14,8 @@ enum {
     GRAD_ROWS = RFI_COLUMN_ROWS, /* at most so many rows of w at once                  */
     STRIP_COLS = 512,            /* and so many columns; a multiple of every RFI_PANEL */
     FEW_TASKS = 8,               /* a small matrix is still cut into so many           */
+    ADDITIONS_MAX = 1024,        /* rows to add that are sorted at a time              */
+    STRIP = 64,                  /* columns of an addition in registers                */
 };
 
 /* ------------------------------------------------------------------ Adam over a run of weights */
@@ -39,16 +41,6 @@ typedef struct patch {
     float *g;
     int32_t first, end, left, right, ld;
 } patch;
-
-static void add_row(const patch *p, int32_t row, const float *restrict b, float times)
-{
-    if (row < p->first || row >= p->end)
-        return;
-    float *restrict g = p->g + (int64_t)(row - p->first) * p->ld;
-    b += p->left;
-    for (int32_t c = 0; c < p->right - p->left; c++)
-        g[c] = fmaf(times, b[c], g[c]);
-}
 
 /* Adam's arrays, fetched while the products run. A strip of a wide matrix is left to the hardware. */
 static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
@@ -78,15 +70,85 @@ static void add_dense(const update_job *job, const patch *p)
             .c = p->g,
             .c_left = p->left,
             .ldc = p->ld,
-            .accumulate = true,
+            .accumulate = d > 0,
         };
         RFI_FN(rfi_multiply_packed)
         (&product, job->packed[d], 0, p->end - p->first, p->left, p->right, &ahead);
     }
 }
 
+/* ------------------------------------------------------------------ rows that are added
+ *
+ * One-hot inputs add rows of b to single rows of w. Those that fall into the patch are listed, sorted by row of w (keeping
+ * their order within a row, which is the order of the sum), and added while that row is in registers.
+ */
+typedef struct addition {
+    const float *b; /* at the patch's left column */
+    int32_t row;    /* of the patch               */
+    float times;
+} addition;
+
+typedef struct additions {
+    int32_t n;
+    addition list[ADDITIONS_MAX], sorted[ADDITIONS_MAX + 1];
+} additions;
+
+/* Adds `n` rows to one row of the gradient. Looks one row past the list to fetch it. */
+static void add_rows(float *g, const addition *list, int32_t n, int32_t width)
+{
+    int32_t c = 0;
+    for (; c + STRIP <= width; c += STRIP) {
+        v16 sum[STRIP / RFI_LANES];
+        for (int j = 0; j < STRIP / RFI_LANES; j++)
+            sum[j] = v16_load(g + c + j * RFI_LANES);
+        for (int32_t i = 0; i < n; i++) {
+            v16 times = v16_set(list[i].times);
+            for (int j = 0; j < STRIP / RFI_LANES; j++) {
+                __builtin_prefetch(list[i + 1].b + c + j * RFI_LANES);
+                sum[j] = v16_fma(times, v16_load(list[i].b + c + j * RFI_LANES), sum[j]);
+            }
+        }
+        for (int j = 0; j < STRIP / RFI_LANES; j++)
+            v16_store(g + c + j * RFI_LANES, sum[j]);
+    }
+    for (; c < width; c += RFI_LANES) {
+        int here = rfi_min32(RFI_LANES, width - c);
+        v16 sum = v16_load_n(g + c, here);
+        for (int32_t i = 0; i < n; i++)
+            sum = v16_fma(v16_set(list[i].times), v16_load_n(list[i].b + c, here), sum);
+        v16_store_n(g + c, sum, here);
+    }
+}
+
+static void add_all(const patch *p, additions *a)
+{
+    int32_t start[GRAD_ROWS + 1] = {0}, next[GRAD_ROWS];
+    for (int32_t i = 0; i < a->n; i++)
+        start[a->list[i].row + 1]++;
+    for (int32_t row = 0; row < GRAD_ROWS; row++) {
+        start[row + 1] += start[row];
+        next[row] = start[row];
+    }
+    for (int32_t i = 0; i < a->n; i++)
+        a->sorted[next[a->list[i].row]++] = a->list[i];
+    a->sorted[a->n] = a->sorted[0];
+    for (int32_t row = 0; row < p->end - p->first; row++)
+        if (start[row + 1] > start[row])
+            add_rows(p->g + (int64_t)row * p->ld, a->sorted + start[row], start[row + 1] - start[row], p->right - p->left);
+    a->n = 0;
+}
+
+RFI_INLINE void push(const patch *p, additions *a, int32_t row, const float *b, float times)
+{
+    if (row < p->first || row >= p->end)
+        return;
+    if (a->n == ADDITIONS_MAX)
+        add_all(p, a);
+    a->list[a->n++] = (addition){b + p->left, row - p->first, times};
+}
+
 /* Slot s of the packs touches rows s * width .. (s + 1) * width - 1 of w. */
-static void add_coded_slot(const rf_update *op, const patch *p, int32_t s)
+static void push_coded_slot(const rf_update *op, const patch *p, additions *a, int32_t s)
 {
     const rf_layout *layout = op->coded.layout;
     for (int32_t r = 0; r < op->coded.b.rows; r++) {
@@ -97,32 +159,41 @@ static void add_coded_slot(const rf_update *op, const patch *p, int32_t s)
         for (int32_t i = 0; i < layout->n_spans; i++) {
             const rf_span *span = &layout->spans[i];
             int32_t row = s * layout->width + span->offset;
+            if (row >= p->end || row + span->width <= p->first)
+                continue;
             if (span->kind == RF_SPAN_SCALAR)
-                add_row(p, row, b, scalars[span->source]);
+                push(p, a, row, b, scalars[span->source]);
             else
-                add_row(p, row + codes[span->source], b, 1.0f);
+                push(p, a, row + codes[span->source], b, 1.0f);
         }
     }
 }
 
-static void add_coded(const rf_update *op, const patch *p)
-{
-    if (!op->coded.b.data)
-        return;
-    int32_t width = op->coded.layout->width;
-    for (int32_t s = p->first / width; s < op->coded.pack && s * width < p->end; s++)
-        add_coded_slot(op, p, s);
-}
-
-static void add_gathered(const rf_update *op, const patch *p, int32_t source)
+static void push_gathered(const rf_update *op, const patch *p, additions *a, int32_t source)
 {
     const rf_mat *b = &op->gather[source].b;
     const int32_t *ids = op->gather[source].ids;
     int32_t n_ids = op->gather[source].n_ids, stride = op->gather[source].stride;
     for (int32_t r = 0; r < b->rows; r++)
         for (int32_t s = n_ids == 1 ? 0 : p->first / stride; s < n_ids && s * stride < p->end; s++)
-            add_row(p, s * stride + ids[(int64_t)r * n_ids + s], b->data + r * b->ld, 1.0f);
+            push(p, a, s * stride + ids[(int64_t)r * n_ids + s], b->data + r * b->ld, 1.0f);
 }
+
+static void add_rows_of_w(const rf_update *op, const patch *p)
+{
+    additions a;
+    a.n = 0;
+    if (op->coded.b.data) {
+        int32_t width = op->coded.layout->width;
+        for (int32_t s = p->first / width; s < op->coded.pack && s * width < p->end; s++)
+            push_coded_slot(op, p, &a, s);
+    }
+    for (int32_t source = 0; source < op->n_gather; source++)
+        push_gathered(op, p, &a, source);
+    add_all(p, &a);
+}
+
+/* ------------------------------------------------------------------ a patch from beginning to end */
 
 static void finish_patch(const rf_update *op, const patch *p)
 {
@@ -147,11 +218,11 @@ static void update_task(void *arg, int64_t task)
     patch p = {g, first, rfi_min32(first + job->rows_a_task, op->rows), left, 0, 0};
     p.right = rfi_min32(left + STRIP_COLS, op->cols);
     p.ld = p.right - left;
-    memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
+    if (op->n_dense == 0)
+        memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
     add_dense(job, &p);
-    add_coded(op, &p);
-    for (int32_t source = 0; source < op->n_gather; source++)
-        add_gathered(op, &p, source);
+    if (op->coded.b.data || op->n_gather > 0)
+        add_rows_of_w(op, &p);
     finish_patch(op, &p);
 }
 
