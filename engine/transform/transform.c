@@ -158,9 +158,24 @@ static double round_decimals(double value, int32_t decimals)
     return rint(value * power[decimals]) / power[decimals];
 }
 
+/* A format without a day ("%Y-%m", "%H:%M") has no unit of seconds: what its text says is the value. */
+static double round_by_text(double value, const rf_field *field)
+{
+    char text[256];
+    double rounded;
+    int32_t offset;
+    const size_t length =
+        rf_datetime_format(text, sizeof text, value, field->datetime_format, field->utc_offset_s);
+    if (length == 0 || !rf_datetime_parse(text, length, field->datetime_format, &rounded, &offset))
+        return value;
+    return rounded;
+}
+
 /* In the texts' own zone, so that a date stays a date there. */
 static double round_datetime(double value, const rf_field *field)
 {
+    if (!strstr(field->datetime_format, "%d") && !strstr(field->datetime_format, "%j"))
+        return round_by_text(value, field);
     const double unit = rf_datetime_unit_s(field->datetime_format), offset = field->utc_offset_s;
     if (unit >= 1.0)
         return rint((value + offset) / unit) * unit - offset;

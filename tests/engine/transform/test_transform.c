@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/notes.h"
 #include "core/pool.h"
+#include "engine/table/datetime.h"
 #include "engine/transform/transform.h"
 #include "transform_rig.h"
 
@@ -295,6 +296,45 @@ static void datetimes_keep_the_unit_of_their_format(void **state)
             else
                 assert_true(fmod(x + offsets[c], units[c]) == 0.0);
         }
+    end_trip(&t);
+}
+
+static void months_without_a_day_come_back_as_months(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_field fields[] = {rig_field("month", RF_KIND_DATETIME)};
+    fields[0].datetime_format = "%Y-%m";
+    rf_table *table = rig_table(fields, 1, 600);
+    for (int64_t row = 0; row < 600; row++) {
+        char text[16];
+        double value;
+        int32_t offset;
+        snprintf(text, sizeof text, "%04d-%02d", 1990 + (int)(row % 31), 1 + (int)(row % 12));
+        assert_true(rf_datetime_parse(text, 7, "%Y-%m", &value, &offset));
+        rig_number(table, 0, row, value);
+    }
+    trip t = make_trip(table, &options);
+    for (int64_t i = 0; i < 600; i++) /* as a model would fill them */
+        t.coded.scalars[i] += (float)(0.1 * rig_uniform(31, i) - 0.05);
+    rf_table *moved = NULL;
+    assert_ok(rf_transform_invert(t.transform, &t.coded, 0, 9, NULL, &moved, &err));
+    rf_condition c;
+    int64_t met = 0, firsts = 0;
+    assert_ok(rf_transform_condition(t.transform, "month=2000-11", &c, &err));
+    for (int64_t row = 0; row < 600; row++) {
+        char text[16];
+        double value;
+        int32_t offset;
+        const size_t length =
+            rf_datetime_format(text, sizeof text, moved->columns[0].values[row], "%Y-%m", 0);
+        assert_true(rf_datetime_parse(text, length, "%Y-%m", &value, &offset));
+        firsts += value == moved->columns[0].values[row];
+        met += rf_condition_holds(t.transform, &c, t.back, row);
+    }
+    assert_int_equal(firsts, 600);
+    assert_true(met > 0);
+    rf_table_free(moved);
     end_trip(&t);
 }
 
@@ -722,6 +762,7 @@ int main(void)
         cmocka_unit_test(missing_cells_keep_company_with_other_columns),
         cmocka_unit_test(compat_puts_missing_numbers_back_at_random),
         cmocka_unit_test(datetimes_keep_the_unit_of_their_format),
+        cmocka_unit_test(months_without_a_day_come_back_as_months),
         cmocka_unit_test(rare_categories_share_a_code_and_come_back_as_real_texts),
         cmocka_unit_test(max_categories_out_of_range_is_refused),
         cmocka_unit_test(threads_and_pieces_do_not_change_a_byte),
