@@ -89,7 +89,7 @@ static void json_top(rf_buf *out, const rf_dict *dict, const rf_profile_column *
 
 void rf_profile_json(const rf_profile *profile, const rf_table *table, const rf_notes *notes, rf_buf *out)
 {
-    rf_buf_printf(out, "{\"rows\": %lld, \"columns\": [", (long long)profile->n_rows);
+    rf_buf_printf(out, "{\"n_rows\": %lld, \"columns\": [", (long long)profile->n_rows);
     for (int32_t i = 0; i < profile->n_columns; i++) {
         const rf_profile_column *const column = &profile->columns[i];
         const rf_field *const field = &table->schema.fields[i];
@@ -97,7 +97,7 @@ void rf_profile_json(const rf_profile *profile, const rf_table *table, const rf_
         json_text(out, field->name, strlen(field->name));
         rf_buf_puts(out, ", \"label\": ");
         json_text(out, field->label, strlen(field->label));
-        rf_buf_printf(out, ", \"kind\": \"%s\", \"missing\": %lld, \"distinct\": %lld, \"constant\": %s",
+        rf_buf_printf(out, ", \"type\": \"%s\", \"missing\": %lld, \"distinct\": %lld, \"constant\": %s",
                       rf_kind_name(field->kind), (long long)column->missing, (long long)column->distinct,
                       column->constant ? "true" : "false");
         if (!rf_kind_is_coded(field->kind))

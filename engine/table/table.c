@@ -206,7 +206,7 @@ rf_code rf_table_format_check(const char *path, const char *format, bool writing
     switch (rfi_format_find(path, format, &name)) {
     case RFI_FORMAT_LATER:
         if (writing)
-            return rf_fail(err, RF_USAGE, "%s: %s files are not written by this version; use .csv or .tsv",
+            return rf_fail(err, RF_INPUT, "%s: %s files are not written by this version; use .csv or .tsv",
                            path, name);
         return rf_fail(err, RF_INPUT, "%s: %s files are not read by this version; save it as .csv or .tsv",
                        path, name);

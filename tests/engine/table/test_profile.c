@@ -244,7 +244,7 @@ static void json_says_exactly_what_was_found(void **state)
     if (root == NULL)
         print_error("%s\n%s\n", error.text, out.data);
     assert_non_null(root);
-    assert_int_equal(json_integer_value(json_object_get(root, "rows")), MIXED_ROWS);
+    assert_int_equal(json_integer_value(json_object_get(root, "n_rows")), MIXED_ROWS);
     const json_t *const columns = json_object_get(root, "columns");
     assert_int_equal(json_array_size(columns), 7);
 
