@@ -57,7 +57,9 @@ typedef struct strip {
 
 RFI_INLINE v16 take(const float *x, const strip *s, int j, const bool whole)
 {
-    return whole ? v16_load(x + j * RFI_LANES) : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j]) : v16_zero();
+    return whole         ? v16_load(x + j * RFI_LANES)
+           : s->n[j] > 0 ? v16_load_n(x + j * RFI_LANES, s->n[j])
+                         : v16_zero();
 }
 
 RFI_INLINE void fetch(const float *x)
@@ -126,5 +128,5 @@ void RFI_FN(rfi_affine_coded)(rf_device *device, const rf_affine_coded *op)
     for (int i = 0; i < LOOK_AHEAD; i++)
         job.entries[n + (size_t)i] = (entry){0};
     rfi_run_rows(device, op->y.rows, LIST_ROWS, list_rows, &job);
-    rf_pool_run(device->pool, strip_task, &job, rfi_divide_up(op->y.rows, STRIP_ROWS) * job.n_strips);
+    rfi_run(device, strip_task, &job, rfi_divide_up(op->y.rows, STRIP_ROWS) * job.n_strips);
 }

@@ -121,6 +121,66 @@ void *rfi_scratch(rf_device *device, size_t size_bytes)
     return cpu->scratch;
 }
 
+/* ------------------------------------------------------------------ runs */
+
+typedef struct share_job {
+    rf_pool_fn fn;
+    void *arg;
+    rfi_share *shares;
+    int n_shares;
+} share_job;
+
+static bool take_front(rfi_share *share, int64_t *task)
+{
+    uint64_t tasks = atomic_load_explicit(&share->tasks, memory_order_relaxed);
+    while (tasks >> 32 < (uint32_t)tasks)
+        if (atomic_compare_exchange_weak_explicit(&share->tasks, &tasks, tasks + (UINT64_C(1) << 32),
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+            *task = (int64_t)(tasks >> 32);
+            return true;
+        }
+    return false;
+}
+
+static bool take_back(rfi_share *share, int64_t *task)
+{
+    uint64_t tasks = atomic_load_explicit(&share->tasks, memory_order_relaxed);
+    while (tasks >> 32 < (uint32_t)tasks)
+        if (atomic_compare_exchange_weak_explicit(&share->tasks, &tasks, tasks - 1, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            *task = (int64_t)(uint32_t)tasks - 1;
+            return true;
+        }
+    return false;
+}
+
+static void share_task(void *arg, int64_t mine)
+{
+    const share_job *job = arg;
+    int64_t task;
+    while (take_front(&job->shares[mine], &task))
+        job->fn(job->arg, task);
+    for (int i = 1; i < job->n_shares; i++)
+        while (take_back(&job->shares[(mine + i) % job->n_shares], &task))
+            job->fn(job->arg, task);
+}
+
+void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks)
+{
+    rfi_cpu *cpu = device->self;
+    int n = rf_pool_threads(device->pool);
+    if (n == 1 || n_tasks <= 1 || n_tasks > UINT32_MAX) {
+        rf_pool_run(device->pool, fn, arg, n_tasks);
+        return;
+    }
+    share_job job = {fn, arg, cpu->shares, n};
+    for (int i = 0; i < n; i++) {
+        uint64_t front = (uint64_t)(n_tasks * i / n), back = (uint64_t)(n_tasks * (i + 1) / n);
+        atomic_store_explicit(&cpu->shares[i].tasks, front << 32 | back, memory_order_relaxed);
+    }
+    rf_pool_run(device->pool, share_task, &job, n);
+}
+
 /* ------------------------------------------------------------------ rows in blocks */
 
 typedef struct block_job {
@@ -139,7 +199,7 @@ static void block_task(void *arg, int64_t task)
 void rfi_run_rows(rf_device *device, int32_t n_rows, int32_t block, rfi_rows_fn fn, void *arg)
 {
     block_job job = {fn, arg, n_rows, block};
-    rf_pool_run(device->pool, block_task, &job, rfi_divide_up(n_rows, block));
+    rfi_run(device, block_task, &job, rfi_divide_up(n_rows, block));
 }
 
 /* ------------------------------------------------------------------ the device */
@@ -147,8 +207,10 @@ void rfi_run_rows(rf_device *device, int32_t n_rows, int32_t block, rfi_rows_fn 
 static void cpu_close(rf_device *device)
 {
     rfi_cpu *cpu = device->self;
-    if (cpu)
+    if (cpu) {
         cpu_free(device, cpu->scratch);
+        rf_free(cpu->shares);
+    }
     rf_free(cpu);
     rf_pool_free(device->pool);
 }
@@ -171,6 +233,8 @@ rf_code rfi_cpu_open(rf_device *device, int n_threads, rf_error *err)
     RF_TRY(rfi_isa_choose(&isa, err));
     RF_TRY(rf_alloc_array(&device->self, 1, sizeof(rfi_cpu), "the CPU device", err));
     RF_TRY(rf_pool_create(&device->pool, n_threads, err));
+    rfi_cpu *cpu = device->self;
+    RF_TRY(RF_NEW_ARRAY(&cpu->shares, rf_pool_threads(device->pool), "the CPU device", err));
     device->ops = isa.ops;
     int threads = rf_pool_threads(device->pool);
     snprintf(device->name, sizeof device->name, "cpu");

@@ -21,7 +21,8 @@ enum {
  * halves together. */
 RFI_INLINE void multiply_512(__m512i a, __m512i by, __m512i *high, __m512i *low)
 {
-    __m512i even = _mm512_mul_epu32(a, by), odd = _mm512_mul_epu32(_mm512_shuffle_epi32(a, (_MM_PERM_ENUM)0xF5), by);
+    __m512i even = _mm512_mul_epu32(a, by),
+            odd = _mm512_mul_epu32(_mm512_shuffle_epi32(a, (_MM_PERM_ENUM)0xF5), by);
     *high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xF5);
     *low = _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, (_MM_PERM_ENUM)0xA0);
 }
@@ -230,8 +231,7 @@ static void normal_task(void *arg, int64_t task)
 
 void RFI_FN(rfi_draw_normal)(rf_device *device, const rf_draw_normal *op)
 {
-    rf_pool_run(device->pool, normal_task, (void *)op,
-                rfi_divide_up((int64_t)op->out.rows * op->out.cols, DRAW_CHUNK));
+    rfi_run(device, normal_task, (void *)op, rfi_divide_up((int64_t)op->out.rows * op->out.cols, DRAW_CHUNK));
 }
 
 /* ------------------------------------------------------------------ uniforms */
@@ -251,5 +251,5 @@ static void uniform_task(void *arg, int64_t task)
 
 void RFI_FN(rfi_draw_uniform)(rf_device *device, const rf_draw_uniform *op)
 {
-    rf_pool_run(device->pool, uniform_task, (void *)op, rfi_divide_up(op->n, DRAW_CHUNK));
+    rfi_run(device, uniform_task, (void *)op, rfi_divide_up(op->n, DRAW_CHUNK));
 }

@@ -77,7 +77,7 @@ static void pack_task(void *arg, int64_t task)
 void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b)
 {
     pack_job job = {packed, b, (int32_t)rfi_divide_up(b->cols, RFI_PANEL)};
-    rf_pool_run(device->pool, pack_task, &job, rfi_divide_up(b->depth, RFI_DEPTH) * job.n_panels);
+    rfi_run(device, pack_task, &job, rfi_divide_up(b->depth, RFI_DEPTH) * job.n_panels);
 }
 
 /* ------------------------------------------------------------------ the tile */
@@ -163,10 +163,11 @@ typedef void (*tile_fn)(const tile *t);
 #if RFI_TILE_VECTORS == 4
 TILE(1, 1)
 TILE(2, 1)
-TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1)
-    TILE(12, 1) TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2) TILE(7, 2) TILE(8, 2)
-        TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3)
-            TILE(6, 3) TILE(7, 3) TILE(8, 3) TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+TILE(3, 1)
+TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+    TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2) TILE(7, 2) TILE(8, 2) TILE(9, 2)
+        TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3)
+            TILE(7, 3) TILE(8, 3) TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
 
                 static const tile_fn tile_table[4][12] = {
                     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1,
@@ -180,7 +181,8 @@ static const int32_t tile_rows[4] = {12, 12, 8, 6};
 #else
 TILE(1, 1)
 TILE(2, 1)
-TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) static const tile_fn tile_table[1][6] = {
+TILE(3, 1)
+TILE(4, 1) TILE(5, 1) TILE(6, 1) static const tile_fn tile_table[1][6] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
 static const int32_t tile_rows[1] = {6};
 #endif
@@ -371,7 +373,7 @@ static int32_t rows_of_a_task(rf_device *device, int32_t rows)
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
     if (product->rows < RFI_MANY_ROWS) {
-        rf_pool_run(device->pool, panel_task, (void *)product, rfi_divide_up(product->b.cols, RFI_PANEL));
+        rfi_run(device, panel_task, (void *)product, rfi_divide_up(product->b.cols, RFI_PANEL));
         return;
     }
     rows_job job = {product, NULL, rows_of_a_task(device, product->rows)};
@@ -380,5 +382,5 @@ void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
         return;
     RFI_FN(rfi_pack)(device, packed, &product->b);
     job.packed = packed;
-    rf_pool_run(device->pool, rows_task, &job, rfi_divide_up(product->rows, job.rows_a_task));
+    rfi_run(device, rows_task, &job, rfi_divide_up(product->rows, job.rows_a_task));
 }

@@ -1,31 +1,31 @@
 /* cpu_norm.c - batch normalisation with ReLU, and its way back.
  *
- * A task owns a strip of columns for all rows, so that a column's statistics are sums over rows in order. They are taken in one
- * pass, as sums of differences to the column's first row: a column far from zero keeps its variance, and the strip is read
- * once less than with a mean first.
+ * Sums over the rows of a column are taken over blocks of rows first, then over the blocks in order: the blocks do not
+ * depend on the number of threads, and a thread stays with the rows that it has in its cache from the product before. The
+ * statistics are sums of differences to the column's first row, in one pass: a column far from zero keeps its variance.
  */
 #include "kernels/cpu/cpu_isa.h"
 #include "kernels/cpu/cpu_lanes.h"
 
-enum { STRIP = 64, VECTORS = STRIP / RFI_LANES };
+enum { BLOCK_ROWS = 32, STRIP = 64, VECTORS = STRIP / RFI_LANES };
 
 static const float epsilon = 1e-5f;
 
 /* ------------------------------------------------------------------ strips
  *
- * A whole strip is four registers wide. The last one may be narrower: its lanes are counted, and those without a column are
- * neither read nor written.
+ * Within a block the columns are walked in strips of four registers. The last strip may be narrower: its lanes are counted,
+ * and those without a column are neither read nor written.
  */
 typedef struct strip {
-    int32_t left, rows;
-    int n[VECTORS]; /* columns in each register, 0..16 */
+    int32_t left, first, end; /* columns from left on, rows first..end-1 */
+    int n[VECTORS];           /* columns in each register, 0..16         */
 } strip;
 
-static strip strip_of(int64_t task, const rf_mat *a)
+static strip strip_of(int32_t left, int32_t cols, int32_t first, int32_t end)
 {
-    strip s = {(int32_t)task * STRIP, a->rows, {0}};
+    strip s = {left, first, end, {0}};
     for (int j = 0; j < VECTORS; j++) {
-        int32_t here = a->cols - s.left - j * RFI_LANES;
+        int32_t here = cols - left - j * RFI_LANES;
         s.n[j] = here < 0 ? 0 : rfi_min32(here, RFI_LANES);
     }
     return s;
@@ -51,62 +51,97 @@ RFI_INLINE void give(float *x, v16 value, const strip *s, int j, const bool whol
         v16_store_n(x + j * RFI_LANES, value, s->n[j]);
 }
 
-/* A strip's rows lie far apart, and the hardware does not guess the next. */
-enum { ROWS_AHEAD = 8 };
+#define EACH_VECTOR _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)
 
-RFI_INLINE void fetch(const float *x, int64_t ld)
+/* Runs `step` on each strip of a block, compiled for whole and for narrow ones. */
+#define EACH_STRIP(step, job, cols, first, end)                                                              \
+    for (int32_t left = 0; left < (cols); left += STRIP) {                                                   \
+        const strip s = strip_of(left, (cols), (first), (end));                                              \
+        if (is_whole(&s))                                                                                    \
+            step((job), &s, true);                                                                           \
+        else                                                                                                 \
+            step((job), &s, false);                                                                          \
+    }
+
+/* Where a block puts its two sums: scratch is (blocks, 2, cols). */
+static float *block_sums(float *scratch, int32_t first, int32_t cols)
 {
-    for (int j = 0; j < VECTORS; j++)
-        __builtin_prefetch(x + ROWS_AHEAD * ld + j * RFI_LANES);
+    return scratch + (int64_t)(first / BLOCK_ROWS) * 2 * cols;
 }
 
-#define EACH_VECTOR _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)
+/* The blocks' sums, in order, into the first block's. */
+static void add_blocks(float *restrict scratch, int32_t rows, int32_t cols)
+{
+    for (int64_t block = 1; block < rfi_divide_up(rows, BLOCK_ROWS); block++) {
+        const float *restrict from = scratch + block * 2 * cols;
+        for (int32_t c = 0; c < 2 * cols; c++)
+            scratch[c] += from[c];
+    }
+}
+
+static float *sums_scratch(rf_device *device, int32_t rows, int32_t cols)
+{
+    return rfi_scratch(device, (size_t)rfi_divide_up(rows, BLOCK_ROWS) * 2 * (size_t)cols * sizeof(float));
+}
 
 /* ------------------------------------------------------------------ forward */
 
-/* mean and rstd of the strip's columns */
-RFI_INLINE void statistics(const rf_batchnorm_relu *op, const strip *s, const bool whole)
+typedef struct forward_job {
+    const rf_batchnorm_relu *op;
+    float *sums;
+} forward_job;
+
+RFI_INLINE void sum_strip(const forward_job *job, const strip *s, const bool whole)
 {
-    const float *a = op->a.data + s->left;
+    const rf_mat *a = &job->op->a;
     v16 origin[VECTORS], sum[VECTORS], squares[VECTORS];
-    float mean[STRIP], variance[STRIP], start[STRIP];
     EACH_VECTOR
     {
-        origin[j] = take(a, s, j, whole);
+        origin[j] = take(a->data + s->left, s, j, whole);
         sum[j] = squares[j] = v16_zero();
     }
-    for (int32_t r = 1; r < s->rows; r++) {
-        a += op->a.ld;
-        fetch(a, op->a.ld);
+    for (int32_t r = s->first; r < s->end; r++) {
+        const float *x = a->data + r * a->ld + s->left;
         EACH_VECTOR
         {
-            v16 d = v16_sub(take(a, s, j, whole), origin[j]);
+            v16 d = v16_sub(take(x, s, j, whole), origin[j]);
             sum[j] = v16_add(sum[j], d);
             squares[j] = v16_fma(d, d, squares[j]);
         }
     }
+    float *out = block_sums(job->sums, s->first, a->cols) + s->left;
     EACH_VECTOR
     {
-        v16_store(start + j * RFI_LANES, origin[j]);
-        v16_store(mean + j * RFI_LANES, sum[j]);
-        v16_store(variance + j * RFI_LANES, squares[j]);
-    }
-    float share = 1.0f / (float)s->rows;
-    for (int i = 0; i < STRIP; i++) {
-        float shift = mean[i] * share;
-        float v = fmaf(-shift, shift, variance[i] * share);
-        variance[i] = 1.0f / sqrtf((v > 0.0f || v != v ? v : 0.0f) + epsilon);
-        mean[i] = start[i] + shift;
-    }
-    EACH_VECTOR
-    {
-        give(op->mean + s->left, v16_load(mean + j * RFI_LANES), s, j, whole);
-        give(op->rstd + s->left, v16_load(variance + j * RFI_LANES), s, j, whole);
+        give(out, sum[j], s, j, whole);
+        give(out + a->cols, squares[j], s, j, whole);
     }
 }
 
-RFI_INLINE void normalise(const rf_batchnorm_relu *op, const strip *s, const bool whole)
+static void sum_block(void *arg, int32_t first, int32_t end)
 {
+    const forward_job *job = arg;
+    EACH_STRIP(sum_strip, job, job->op->a.cols, first, end)
+}
+
+static void statistics(const forward_job *job)
+{
+    const rf_batchnorm_relu *op = job->op;
+    const float *restrict sum = job->sums, *restrict squares = job->sums + op->a.cols,
+                          *restrict origin = op->a.data;
+    float *restrict mean = op->mean, *restrict rstd = op->rstd;
+    float share = 1.0f / (float)op->a.rows;
+    for (int32_t c = 0; c < op->a.cols; c++) {
+        float shift = sum[c] * share;
+        float variance = fmaf(-shift, shift, squares[c] * share);
+        variance = variance < 0.0f ? 0.0f : variance; /* by rounding; a NaN stays one */
+        mean[c] = origin[c] + shift;
+        rstd[c] = 1.0f / sqrtf(variance + epsilon);
+    }
+}
+
+RFI_INLINE void normalise_strip(const forward_job *job, const strip *s, const bool whole)
+{
+    const rf_batchnorm_relu *op = job->op;
     v16 mean[VECTORS], scale[VECTORS], beta[VECTORS];
     EACH_VECTOR
     {
@@ -114,10 +149,9 @@ RFI_INLINE void normalise(const rf_batchnorm_relu *op, const strip *s, const boo
         scale[j] = v16_mul(take(op->gamma + s->left, s, j, whole), take(op->rstd + s->left, s, j, whole));
         beta[j] = take(op->beta + s->left, s, j, whole);
     }
-    for (int32_t r = 0; r < s->rows; r++) {
+    for (int32_t r = s->first; r < s->end; r++) {
         const float *a = op->a.data + r * op->a.ld + s->left;
         float *h = op->h.data + r * op->h.ld + s->left;
-        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 y = v16_fma(v16_sub(take(a, s, j, whole), mean[j]), scale[j], beta[j]);
@@ -126,22 +160,21 @@ RFI_INLINE void normalise(const rf_batchnorm_relu *op, const strip *s, const boo
     }
 }
 
-static void forward_task(void *arg, int64_t task)
+static void normalise_block(void *arg, int32_t first, int32_t end)
 {
-    const rf_batchnorm_relu *op = arg;
-    const strip s = strip_of(task, &op->a);
-    if (is_whole(&s)) {
-        statistics(op, &s, true);
-        normalise(op, &s, true);
-    } else {
-        statistics(op, &s, false);
-        normalise(op, &s, false);
-    }
+    const forward_job *job = arg;
+    EACH_STRIP(normalise_strip, job, job->op->a.cols, first, end)
 }
 
 void RFI_FN(rfi_batchnorm_relu)(rf_device *device, const rf_batchnorm_relu *op)
 {
-    rf_pool_run(device->pool, forward_task, (void *)op, rfi_divide_up(op->a.cols, STRIP));
+    forward_job job = {op, sums_scratch(device, op->a.rows, op->a.cols)};
+    if (!job.sums)
+        return;
+    rfi_run_rows(device, op->a.rows, BLOCK_ROWS, sum_block, &job);
+    add_blocks(job.sums, op->a.rows, op->a.cols);
+    statistics(&job);
+    rfi_run_rows(device, op->a.rows, BLOCK_ROWS, normalise_block, &job);
 }
 
 /* ------------------------------------------------------------------ back
@@ -150,20 +183,23 @@ void RFI_FN(rfi_batchnorm_relu)(rf_device *device, const rf_batchnorm_relu *op)
  *   dbeta = sum dy      dgamma = sum dy x      da = gamma rstd (dy - dbeta / R - x dgamma / R)
  */
 
-RFI_INLINE void gradients(const rf_batchnorm_relu_back *op, const strip *s, const bool whole)
+typedef struct back_job {
+    const rf_batchnorm_relu_back *op;
+    float *sums;
+} back_job;
+
+RFI_INLINE void gradient_strip(const back_job *job, const strip *s, const bool whole)
 {
+    const rf_batchnorm_relu_back *op = job->op;
     v16 mean[VECTORS], dbeta[VECTORS], dgamma[VECTORS];
     EACH_VECTOR
     {
         mean[j] = take(op->mean + s->left, s, j, whole);
         dbeta[j] = dgamma[j] = v16_zero();
     }
-    for (int32_t r = 0; r < s->rows; r++) {
+    for (int32_t r = s->first; r < s->end; r++) {
         const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
         const float *a = op->a.data + r * op->a.ld + s->left;
-        fetch(dh, op->dh.ld);
-        fetch(h, op->h.ld);
-        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));
@@ -171,16 +207,25 @@ RFI_INLINE void gradients(const rf_batchnorm_relu_back *op, const strip *s, cons
             dgamma[j] = v16_fma(dy, v16_sub(take(a, s, j, whole), mean[j]), dgamma[j]);
         }
     }
+    float *out = block_sums(job->sums, s->first, op->a.cols) + s->left;
     EACH_VECTOR
     {
-        give(op->dbeta + s->left, dbeta[j], s, j, whole);
-        give(op->dgamma + s->left, v16_mul(dgamma[j], take(op->rstd + s->left, s, j, whole)), s, j, whole);
+        give(out, dbeta[j], s, j, whole);
+        give(out + op->a.cols, dgamma[j], s, j, whole);
     }
 }
 
-RFI_INLINE void inputs(const rf_batchnorm_relu_back *op, const strip *s, const bool whole)
+static void gradient_block(void *arg, int32_t first, int32_t end)
 {
-    v16 mean[VECTORS], shift[VECTORS], slope[VECTORS], scale[VECTORS], share = v16_set(1.0f / (float)s->rows);
+    const back_job *job = arg;
+    EACH_STRIP(gradient_strip, job, job->op->a.cols, first, end)
+}
+
+RFI_INLINE void input_strip(const back_job *job, const strip *s, const bool whole)
+{
+    const rf_batchnorm_relu_back *op = job->op;
+    v16 mean[VECTORS], shift[VECTORS], slope[VECTORS], scale[VECTORS],
+        share = v16_set(1.0f / (float)op->a.rows);
     EACH_VECTOR
     {
         v16 rstd = take(op->rstd + s->left, s, j, whole);
@@ -189,13 +234,10 @@ RFI_INLINE void inputs(const rf_batchnorm_relu_back *op, const strip *s, const b
         slope[j] = v16_mul(v16_mul(take(op->dgamma + s->left, s, j, whole), rstd), share);
         scale[j] = v16_mul(take(op->gamma + s->left, s, j, whole), rstd);
     }
-    for (int32_t r = 0; r < s->rows; r++) {
+    for (int32_t r = s->first; r < s->end; r++) {
         const float *dh = op->dh.data + r * op->dh.ld + s->left, *h = op->h.data + r * op->h.ld + s->left;
         const float *a = op->a.data + r * op->a.ld + s->left;
         float *da = op->da.data + r * op->da.ld + s->left;
-        fetch(dh, op->dh.ld);
-        fetch(h, op->h.ld);
-        fetch(a, op->a.ld);
         EACH_VECTOR
         {
             v16 dy = v16_where_positive(take(h, s, j, whole), take(dh, s, j, whole));
@@ -205,20 +247,22 @@ RFI_INLINE void inputs(const rf_batchnorm_relu_back *op, const strip *s, const b
     }
 }
 
-static void back_task(void *arg, int64_t task)
+static void input_block(void *arg, int32_t first, int32_t end)
 {
-    const rf_batchnorm_relu_back *op = arg;
-    const strip s = strip_of(task, &op->a);
-    if (is_whole(&s)) {
-        gradients(op, &s, true);
-        inputs(op, &s, true);
-    } else {
-        gradients(op, &s, false);
-        inputs(op, &s, false);
-    }
+    const back_job *job = arg;
+    EACH_STRIP(input_strip, job, job->op->a.cols, first, end)
 }
 
 void RFI_FN(rfi_batchnorm_relu_back)(rf_device *device, const rf_batchnorm_relu_back *op)
 {
-    rf_pool_run(device->pool, back_task, (void *)op, rfi_divide_up(op->a.cols, STRIP));
+    back_job job = {op, sums_scratch(device, op->a.rows, op->a.cols)};
+    if (!job.sums)
+        return;
+    rfi_run_rows(device, op->a.rows, BLOCK_ROWS, gradient_block, &job);
+    add_blocks(job.sums, op->a.rows, op->a.cols);
+    for (int32_t c = 0; c < op->a.cols; c++) {
+        op->dbeta[c] = job.sums[c];
+        op->dgamma[c] = job.sums[op->a.cols + c] * op->rstd[c];
+    }
+    rfi_run_rows(device, op->a.rows, BLOCK_ROWS, input_block, &job);
 }

@@ -3,15 +3,23 @@
 #ifndef RF_CPU_PRIVATE_H
 #define RF_CPU_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "core/philox.h"
 #include "core/pool.h"
 #include "kernels/backend.h"
 #include "kernels/ops.h"
 
+/* A thread's share of a run: tasks front..back-1 are still to be taken (front << 32 | back). */
+typedef struct rfi_share {
+    _Alignas(64) _Atomic uint64_t tasks;
+} rfi_share;
+
 /* device->self. Scratch serves one operation at a time and grows to the largest that was asked for. */
 typedef struct rfi_cpu {
     void *scratch;
     size_t scratch_bytes;
+    rfi_share *shares; /* one for each thread */
 } rfi_cpu;
 
 /* `size_bytes` at a 64-byte boundary, not initialised, until the next call; NULL when there is no memory: the failure is kept in the
@@ -51,6 +59,10 @@ static inline __attribute__((unused)) int32_t rfi_min32(int32_t a, int32_t b)
 {
     return a < b ? a : b;
 }
+
+/* Calls fn(arg, i) for i in 0..n_tasks-1. Every thread begins with its own part of them, the same part of every run that is cut in the
+ * same way, so that it finds in its cache what it wrote in the operation before; who is done early takes from the others' ends. */
+void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks);
 
 /* Rows handed out a block at a time: calls fn(arg, first, end). Blocks do not depend on the number of threads. */
 typedef void (*rfi_rows_fn)(void *arg, int32_t first, int32_t end);

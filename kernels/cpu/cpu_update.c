@@ -134,7 +134,8 @@ static void add_all(const patch *p, additions *a)
     a->sorted[a->n] = a->sorted[0];
     for (int32_t row = 0; row < p->end - p->first; row++)
         if (start[row + 1] > start[row])
-            add_rows(p->g + (int64_t)row * p->ld, a->sorted + start[row], start[row + 1] - start[row], p->right - p->left);
+            add_rows(p->g + (int64_t)row * p->ld, a->sorted + start[row], start[row + 1] - start[row],
+                     p->right - p->left);
     a->n = 0;
 }
 
@@ -254,7 +255,7 @@ void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
     int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
     job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * FEW_TASKS));
     if (pack_sources(device, &job))
-        rf_pool_run(device->pool, update_task, &job, rfi_divide_up(op->rows, job.rows_a_task) * job.n_strips);
+        rfi_run(device, update_task, &job, rfi_divide_up(op->rows, job.rows_a_task) * job.n_strips);
 }
 
 /* ------------------------------------------------------------------ a vector */
@@ -294,5 +295,5 @@ static void update_vector_task(void *arg, int64_t task)
 
 void RFI_FN(rfi_update_vector)(rf_device *device, const rf_update_vector *op)
 {
-    rf_pool_run(device->pool, update_vector_task, (void *)op, rfi_divide_up(op->n, VECTOR_STRIP));
+    rfi_run(device, update_vector_task, (void *)op, rfi_divide_up(op->n, VECTOR_STRIP));
 }
