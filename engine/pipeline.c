@@ -66,6 +66,16 @@ static rf_code say_phase(const rf_fit_options *options, const char *phase, rf_er
     return RF_OK;
 }
 
+/* What the model plans, and the coded rows that it copies from. */
+static size_t planned_bytes(const rf_model_class *type, const rf_model_setup *setup)
+{
+    const size_t model_bytes = type->plan(setup);
+    const size_t row_bytes =
+        (size_t)setup->layout->n_scalars * sizeof(float) + (size_t)setup->layout->n_codes * sizeof(uint16_t);
+    const size_t coded_bytes = (size_t)setup->n_rows * row_bytes;
+    return model_bytes > SIZE_MAX - coded_bytes ? SIZE_MAX : model_bytes + coded_bytes;
+}
+
 static rf_code build_model(rf_fitted *fitted, const rf_fit_options *options, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -75,7 +85,7 @@ static rf_code build_model(rf_fitted *fitted, const rf_fit_options *options, rf_
     if (!type)
         return rf_fail(err, RF_USAGE, "there is no model of that kind in this version");
     if (strcmp(options->device->type->kind, "cpu") == 0)
-        RF_TRY(rfi_memory_check(type->plan(&setup), "training this model", err));
+        RF_TRY(rfi_memory_check(planned_bytes(type, &setup), "training this model", err));
     RF_TRY(type->create(&fitted->model, &setup, err));
 out:
     return rc;

@@ -11,6 +11,8 @@
  *
  * A step's draws are addressed by its number, so training may be cut anywhere: train(10) is train(3) then train(7), and a model
  * stored at step s and loaded elsewhere goes on to the same bytes.
+ *
+ * Threads: a model and its device belong to one thread at a time. Codes: NO_MEMORY, DEVICE and what the functions say.
  */
 #ifndef RF_ENGINE_MODEL_MODEL_H
 #define RF_ENGINE_MODEL_MODEL_H
