@@ -15,9 +15,9 @@ target_compile_definitions(rf_flags INTERFACE _GNU_SOURCE RF_VERSION="${PROJECT_
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(rf_flags INTERFACE -Wno-psabi)
 endif()
-if(RF_SANITIZE) # these builds are for finding bugs, so their assertions are on
+if(RF_SANITIZE) # for finding bugs: assertions are on, and a kernel's checks take a tenth of the time to compile at -O1
   target_compile_options(rf_flags INTERFACE
-    -UNDEBUG -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    -O1 -UNDEBUG -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(rf_flags INTERFACE -fsanitize=${RF_SANITIZE})
 endif()
 if(RF_FUZZ)
