@@ -34,8 +34,8 @@ enum { RF_COLUMNS_MAX = 10000 };
 /* How the file wrote its rows; kept so that the result reads like the original. */
 typedef struct rf_dialect {
     char delimiter;     /* ',' ';' '\t' '|'                            */
-    char decimal_point; /* '.' or ','                                  */
-    bool crlf;          /* line ends                                   */
+    char decimal_point; /* '.'; ',' only where the delimiter is another */
+    bool crlf;          /* line ends (a lone '\r' is read, not written) */
     bool bom;
     bool no_header;
 } rf_dialect;
@@ -46,11 +46,12 @@ typedef struct rf_field {
     const char *label; /* unique, for options and reports: the name, "column 3" when it is empty,
                           "name.2", "name.3" for repeats                                               */
     rf_kind kind;
-    int32_t decimals;      /* digits after the point that every value fits (0..17); -1: shortest form  */
-    int32_t min_decimals;  /* digits always written ("67.0": 1)                                        */
+    int32_t decimals;      /* digits after the point that every value fits (0..17), final zeros not
+                              counted, so 0 for whole numbers; -1: shortest form                       */
+    int32_t min_decimals;  /* digits always written ("67.0": 1); may be more than decimals             */
     const char *datetime_format; /* strftime form, see datetime.h; NULL unless datetime                */
-    int32_t utc_offset_s;        /* of the texts, when the format has a zone                           */
-    const char *missing_text;    /* how this column wrote a missing cell most often                    */
+    int32_t utc_offset_s;        /* of the first text, when the format has a zone                      */
+    const char *missing_text;    /* how this column wrote a missing cell most often; "" without any    */
     const char *regex;           /* ids: regex_format of the metadata, or NULL                         */
     bool primary_key;
     bool declared;               /* kind given by --type or metadata, not inferred                     */
@@ -63,7 +64,8 @@ typedef struct rf_schema {
     rf_dialect dialect;
 } rf_schema;
 
-/* The distinct texts of a column, by code. */
+/* The distinct texts of a column, by code: text i is bytes[offsets[i], offsets[i + 1]), not
+ * NUL-terminated, UTF-8, without the quotes of the file. In a column read from a file each has a cell. */
 typedef struct rf_dict {
     int32_t n;
     int64_t *offsets; /* n + 1, into bytes */
@@ -78,6 +80,7 @@ typedef struct rf_column {
     int64_t n_misfit; /* of them, cells that had a text which does not fit the kind (rf_table_read_like) */
 } rf_column;
 
+/* Made by rf_table_read… or rf_table_create, freed by rf_table_free. */
 typedef struct rf_table {
     rf_arena arena; /* owns the schema and whatever the maker of the table puts there */
     rf_schema schema;
@@ -104,7 +107,7 @@ typedef struct rf_table_options {
     char delimiter;                 /* 0: sniffed among , ; tab |                               */
     bool no_header;
     bool latin1;                    /* bytes are ISO 8859-1, not UTF-8                          */
-    const char *const *missing;     /* NULL: RF_MISSING_DEFAULT; the empty cell always is       */
+    const char *const *missing;     /* NULL: rf_missing_default; the empty cell always is       */
     int32_t n_missing;
     const rf_type_override *types;
     int32_t n_types;
@@ -113,14 +116,26 @@ typedef struct rf_table_options {
     bool allow_one_row;             /* synthetic tables may be short; training ones may not     */
 } rf_table_options;
 
-/* Empty cells, NA, N/A, n/a, #N/A, <NA>, null, NULL, Null, NaN, nan, None, unquoted or quoted. */
+/* Empty cells, NA, N/A, n/a, #N/A, <NA>, null, NULL, Null, NaN, nan, None; blanks around them do not
+ * matter. In quotes the empty cell is missing everywhere, and the others are in a column of numbers or
+ * datetimes; in a column of texts a quoted "NA" is a text, as R writes it, unless the file quotes every
+ * cell and so says nothing by it. */
 extern const char *const rf_missing_default[];
 extern const int32_t rf_missing_default_n;
 
-/* Reads, types and keeps a table. Errors name file, line and column: NOT_FOUND for a missing file,
- * INPUT for what is wrong with its content and for the formats of other issues of rowforge (json,
- * jsonl, xlsx, parquet: "not read by this version"), USAGE for an override of a column that is not
- * there. Warnings go to notes (may be NULL). */
+/* Reads, types and keeps a table. The kinds follow the rules in csv_settle.h. Errors name file, line and
+ * column: NOT_FOUND for a missing file, INPUT for what is wrong with its content and for the formats of
+ * later versions (json, jsonl, xlsx, parquet), USAGE for an override of a column that is not there.
+ * Warnings go to notes (may be NULL): repeated and empty names, columns that became text because of a few
+ * cells, dates that leave day and month open.
+ *
+ * The file is looked at twice, in blocks, and what was read is given back to the system: beside the
+ * columns themselves little memory is needed, whatever the size of the file (a pipe is kept whole). With a
+ * pool blocks are read side by side; the table is the same for any pool and any processor.
+ *
+ * A line or a quoted cell of more than 64 MiB is refused, and so is a row with another number of cells
+ * than the header. Empty lines at the end are left out; elsewhere, in a table of one column, an empty line
+ * is a missing cell. */
 rf_code rf_table_read(rf_table **out, const char *path, const rf_table_options *options, rf_notes *notes,
                       rf_error *err) RF_MUST_CHECK;
 
@@ -134,7 +149,9 @@ void rf_table_free(rf_table *table);
 int32_t rf_schema_find(const rf_schema *schema, const char *column);
 
 /* Reads a second table with the first one's kinds and formats (evaluate: the synthetic file), matching
- * columns by name. A cell that does not fit its kind is a note and becomes missing for VALUES kinds. */
+ * columns by name: its fields stand in its own file's order, and those that `schema` does not have are
+ * inferred. A cell that does not fit its kind is a note and becomes missing for VALUES kinds (counted in
+ * n_misfit). */
 rf_code rf_table_read_like(rf_table **out, const char *path, const rf_schema *schema,
                            const rf_table_options *options, rf_notes *notes, rf_error *err) RF_MUST_CHECK;
 
@@ -144,7 +161,7 @@ rf_code rf_table_read_like(rf_table **out, const char *path, const rf_schema *sc
  * allocated (values NaN, codes -1, dicts empty). The caller fills it; dictionaries via rf_table_set_dict. */
 rf_code rf_table_create(rf_table **out, const rf_schema *schema, int64_t n_rows, rf_error *err) RF_MUST_CHECK;
 
-/* Copies texts into the table's arena as the dictionary of column `index`. */
+/* Copies texts into the table as the dictionary of column `index`, instead of what it had. */
 rf_code rf_table_set_dict(rf_table *table, int32_t index, const rf_dict *dict, rf_error *err) RF_MUST_CHECK;
 
 /* Deep copies of a schema into an arena, its binary form (model file), and its bounded, checked reading. */
@@ -161,16 +178,19 @@ typedef struct rf_write_options {
     rf_pool *pool;      /* or NULL: blocks of rows are formatted side by side                        */
 } rf_write_options;
 
-/* Opens the file (temporary until the commit, "-" is standard output) and writes the header. */
+/* Opens the file (temporary until the commit, "-" is standard output) and writes the header. Cells are
+ * quoted where they must be: for the delimiter, quotes and line ends in them, for texts that would be read
+ * as missing, and in columns whose every cell was quoted. Ignored columns are left out. */
 rf_code rf_table_writer_open(rf_table_writer **out, const char *path, const rf_schema *schema,
                              const rf_write_options *options, rf_error *err) RF_MUST_CHECK;
-/* Appends all rows of `rows`, whose schema is the one the writer was opened with. */
+/* Appends all rows of `rows`, whose schema is the one the writer was opened with, with or without its
+ * ignored columns. */
 rf_code rf_table_writer_append(rf_table_writer *writer, const rf_table *rows, rf_error *err) RF_MUST_CHECK;
 rf_code rf_table_writer_commit(rf_table_writer *writer, rf_error *err) RF_MUST_CHECK;
 void rf_table_writer_close(rf_table_writer *writer); /* without a commit nothing stays behind */
 
-/* INPUT with a sentence when `path` has a suffix that this version cannot write, else OK. Ask before
- * long work. */
+/* INPUT with a sentence when `path` has a suffix of a later version, USAGE for a format that does not
+ * exist, else OK: an unknown suffix is CSV. Ask before long work. */
 rf_code rf_table_format_check(const char *path, const char *format, bool writing, rf_error *err) RF_MUST_CHECK;
 
 /* All of a table as CSV text in memory (tests, and `append` without a file). */
