@@ -1,7 +1,8 @@
 /* Checkpoints: all that training needs to go on, and what it belongs to.
  *
- * Sections of the container: PARM the parameters, INFO what the checkpoint belongs to, STAT the model's training state.
- * The table is not in it: whoever resumes hands it over again, and a fingerprint tells whether it is the same.
+ * Sections of the container: PARM the parameters, INFO what the checkpoint belongs to, STAT the model's
+ * training state. The table is not in it: whoever resumes hands it over again, and a fingerprint tells
+ * whether it is the same.
  */
 #include "engine/container.h"
 #include "engine/fitted.h"

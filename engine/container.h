@@ -6,8 +6,8 @@
  *     rfi_section_end(&bytes, at);
  *     rfi_container_end(&bytes);                           // bytes.failed says whether memory ran out
  *
- * Reading checks everything (magic, version, sizes, checksums) before it hands out a single section. The form is
- * described byte by byte in docs/model-file.md.
+ * Reading checks everything (magic, version, sizes, checksums) before it hands out a single section. The form
+ * is described byte by byte in docs/model-file.md.
  */
 #ifndef RF_ENGINE_CONTAINER_H
 #define RF_ENGINE_CONTAINER_H
@@ -44,8 +44,8 @@ typedef struct rfi_container {
     rfi_section sections[RFI_SECTIONS_MAX];
 } rfi_container;
 
-/* `name` stands for the file in messages. CORRUPT, with a sentence, for anything that is not a whole, unaltered file of
- * this kind and version. */
+/* `name` stands for the file in messages. CORRUPT, with a sentence, for anything that is not a whole,
+ * unaltered file of this kind and version. */
 rf_code rfi_container_open(rfi_container *out, rfi_container_kind kind, const char *name, const char *data,
                            size_t size_bytes, rf_error *err) RF_MUST_CHECK;
 rf_code rfi_container_section(const rfi_container *container, const char *tag, rf_reader *out,

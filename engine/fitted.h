@@ -18,10 +18,10 @@ rf_model_setup rfi_model_setup(const rf_transform *transform, const rf_params *p
 
 /* ------------------------------------------------------------------ machine_memory.c */
 
-/* Bytes that this process may still take: what the machine has free, within the limit of its control group. SIZE_MAX when
- * nothing says. */
+/* Bytes that this process may still take: what the machine has free, within the limit of its control group.
+ * SIZE_MAX when nothing says. */
 size_t rfi_memory_available(void);
-/* NO_MEMORY with both numbers when `needed` does not fit; `what` begins the sentence ("training this model"). */
+/* NO_MEMORY with both numbers when `needed` does not fit; `what` begins the sentence ("training this model") */
 rf_code rfi_memory_check(size_t needed, const char *what, rf_error *err) RF_MUST_CHECK;
 
 /* ------------------------------------------------------------------ model_file.c */

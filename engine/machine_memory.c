@@ -1,4 +1,5 @@
-/* How much memory there is to take: the kernel's own estimate, within the limits of the control groups above this process. */
+/* How much memory there is to take: the kernel's own estimate, within the limits of the control groups above
+ * this process. */
 #include "engine/fitted.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The model file: parameters, what is known of the training, the transform, the generating network's weights. No row of the
- * table, no critic, no encoder, no optimiser. Byte by byte in docs/model-file.md. */
+/* The model file: parameters, what is known of the training, the transform, the generating network's weights.
+ * No row of the table, no critic, no encoder, no optimiser. Byte by byte in docs/model-file.md. */
 #include "engine/container.h"
 #include "engine/fitted.h"
 
@@ -101,7 +101,8 @@ out:
     return rc;
 }
 
-/* The size of the weights follows from parameters and transform, and is compared before a model of that size is made. */
+/* The size of the weights follows from parameters and transform, and is compared before a model of that size
+ * is made. */
 static rf_code get_model(rf_fitted *fitted, const rfi_container *file, rf_error *err)
 {
     rf_code rc = RF_OK;

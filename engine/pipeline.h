@@ -6,7 +6,8 @@
  *     RF_TRY(rf_fitted_sample(fitted, &request, write_rows, writer, &summary, err));
  *     rf_fitted_free(fitted);
  *
- * This is what the command line calls, and what a worker will. The model file is described byte by byte in docs/model-file.md.
+ * This is what the command line calls, and what a worker will. The model file is described byte by byte in
+ * docs/model-file.md.
  *
  * Threads: one at a time for a fitted model and its device; the team of threads is inside the device.
  */
@@ -28,7 +29,8 @@ typedef struct rf_progress {
     double rows_per_s, seconds, eta_s;
 } rf_progress;
 
-/* Called between steps, at most some ten times a second. False asks to stop: the call ends with INTERRUPTED, after a checkpoint when there is a path for one. */
+/* Called between steps, at most some ten times a second. False asks to stop: the call ends with INTERRUPTED,
+ * after a checkpoint when there is a path for one. */
 typedef bool (*rf_progress_fn)(void *arg, const rf_progress *progress);
 
 typedef struct rf_fit_options {
@@ -47,16 +49,17 @@ typedef struct rf_fit_options {
 
 typedef struct rf_fitted rf_fitted;
 
-/* Codes the table and trains. *out is the caller's (rf_fitted_free) and holds no row of `table`, which is only read. INPUT for a table that
- * cannot be learned from, NO_MEMORY with both numbers when the plan does not fit, DIVERGED naming the epoch, CORRUPT for a
- * damaged checkpoint. The checkpoint is removed by the caller once the result is safe (rf_checkpoint_remove). */
+/* Codes the table and trains. *out is the caller's (rf_fitted_free) and holds no row of `table`, which is
+ * only read. INPUT for a table that cannot be learned from, NO_MEMORY with both numbers when the plan does
+ * not fit, DIVERGED naming the epoch, CORRUPT for a damaged checkpoint. The checkpoint is removed by the
+ * caller once the result is safe (rf_checkpoint_remove). */
 rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *options, rf_notes *notes,
                rf_error *err) RF_MUST_CHECK;
 void rf_fitted_free(rf_fitted *fitted);
 void rf_checkpoint_remove(const char *path);
 
-/* The seed of a checkpoint, so that --resume needs no --seed, and how far it came. NOT_FOUND when there is no file, CORRUPT when it is
- * damaged or something else. */
+/* The seed of a checkpoint, so that --resume needs no --seed, and how far it came. NOT_FOUND when there is no
+ * file, CORRUPT when it is damaged or something else. */
 typedef struct rf_checkpoint_info {
     uint64_t seed;
     int64_t step, n_steps;
@@ -64,7 +67,8 @@ typedef struct rf_checkpoint_info {
 rf_code rf_checkpoint_peek(rf_checkpoint_info *out, const char *path, rf_error *err) RF_MUST_CHECK;
 
 rf_code rf_fitted_store(rf_fitted *fitted, const char *path, rf_error *err) RF_MUST_CHECK;
-/* CORRUPT for a truncated, altered or foreign file, or one of another version. `device` is lent for the life of the result. */
+/* CORRUPT for a truncated, altered or foreign file, or one of another version. `device` is lent for the life
+ * of the result. */
 rf_code rf_fitted_load(rf_fitted **out, const char *path, rf_device *device, rf_error *err) RF_MUST_CHECK;
 
 typedef struct rf_fitted_info {
@@ -91,11 +95,12 @@ typedef struct rf_sample_options {
 /* Receives pieces of the result in order; the table is lent for the call. */
 typedef rf_code (*rf_rows_fn)(void *arg, const rf_table *rows, rf_error *err);
 
-/* Every row meets all conditions. One discrete condition of a CTGAN (the rarest) sets its bit; the rest is by rejection. After 1,000
- * batches without enough rows, or for a result of more than ten batches a hundred times as many as it has: EXHAUSTED with the share
- * found. INPUT for a condition on a column or value that the table did not have; INTERRUPTED when the progress callback says so;
- * what `rows` returns otherwise. Pieces are of some 32,768 rows; the memory does not grow with n_rows. The same bytes however often it
- * is called, and for any thread count. */
+/* Every row meets all conditions. One discrete condition of a CTGAN (the rarest) sets its bit; the rest is by
+ * rejection. After 1,000 batches without enough rows, or for a result of more than ten batches a hundred
+ * times as many as it has: EXHAUSTED with the share found. INPUT for a condition on a column or value that
+ * the table did not have; INTERRUPTED when the progress callback says so; what `rows` returns otherwise.
+ * Pieces are of some 32,768 rows; the memory does not grow with n_rows. The same bytes however often it is
+ * called, and for any thread count. */
 rf_code rf_fitted_sample(rf_fitted *fitted, const rf_sample_options *options, rf_rows_fn rows, void *arg,
                          rf_error *err) RF_MUST_CHECK;
 

@@ -1,12 +1,14 @@
 /* Rows out of a model.
  *
- * The model makes batches, numbered from the beginning of the result; a batch is the same rows whoever asks for it. Without conditions
- * row r of the result is row r of the batches. With conditions they are candidates, and two sieves follow:
+ * The model makes batches, numbered from the beginning of the result; a batch is the same rows whoever asks
+ * for it. Without conditions row r of the result is row r of the batches. With conditions they are
+ * candidates, and two sieves follow:
  *
  *     candidates  --codes match-->  numbered 0, 1, 2 ...  --inverse, values match-->  result
  *
- * The first looks at coded rows, before any work is spent on them. What passes is numbered anew, and these numbers address the draws of the
- * inverse transform; so neither the size of a piece nor the number of threads can move a row.
+ * The first looks at coded rows, before any work is spent on them. What passes is numbered anew, and these
+ * numbers address the draws of the inverse transform; so neither the size of a piece nor the number of
+ * threads can move a row.
  */
 #include "engine/fitted.h"
 
@@ -19,7 +21,8 @@
 /* Rows of a piece, about: enough work for every thread, little memory. */
 enum { PIECE_ROWS = 32768 };
 
-/* Batches that are tried before a condition is given up: so many, and for a large result so many for each batch of it. */
+/* Batches that are tried before a condition is given up: so many, and for a large result so many for each
+ * batch of it. */
 enum { TRIES_MIN = 1000, TRIES_PER_BATCH = 100 };
 
 typedef struct sampler {

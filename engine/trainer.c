@@ -1,5 +1,5 @@
-/* The loop around the steps: it cuts them into pieces short enough that people hear of them and can stop them, and keeps
- * checkpoints. Where it cuts moves no bit of the result. */
+/* The loop around the steps: it cuts them into pieces short enough that people hear of them and can stop
+ * them, and keeps checkpoints. Where it cuts moves no bit of the result. */
 #include "engine/fitted.h"
 
 #include <math.h>

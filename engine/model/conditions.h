@@ -1,8 +1,9 @@
 /* conditions.h - what conditions and the rows that meet them are drawn from.
  *
- * CTGAN trains by sampling: each row of a batch gets a discrete column, uniformly, and a category of it, and the critic's
- * real row is drawn among those that hold it (Xu et al., "Modeling tabular data using conditional GAN", 2019, section
- * 4.3). These functions fill the host's copies of the arrays of rf_condition_table.
+ * CTGAN trains by sampling: each row of a batch gets a discrete column, uniformly, and a category of it, and
+ * the critic's real row is drawn among those that hold it (Xu et al., "Modeling tabular data using
+ * conditional GAN", 2019, section 4.3). These functions fill the host's copies of the arrays of
+ * rf_condition_table.
  */
 #ifndef RF_ENGINE_MODEL_CONDITIONS_H
 #define RF_ENGINE_MODEL_CONDITIONS_H
@@ -15,8 +16,9 @@
 /* offsets (n_conditions + 1): first entry of each conditioned column; spans (n_conditions): its span. */
 void rfi_condition_columns(const rf_layout *layout, int32_t *offsets, int32_t *spans);
 
-/* cumulative (condition_width): in each column the running sum of its categories' probabilities, proportional to ln(count + 1) or
- * to the count. From the last category that occurs on it is exactly 1, so that one that never does is never drawn. */
+/* cumulative (condition_width): in each column the running sum of its categories' probabilities, proportional
+ * to ln(count + 1) or to the count. From the last category that occurs on it is exactly 1, so that one that
+ * never does is never drawn. */
 void rfi_condition_cumulative(const rf_layout *layout, const int64_t *counts, bool log_frequency,
                               double *cumulative);
 

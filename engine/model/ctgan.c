@@ -102,8 +102,9 @@ static void ctgan_free(rf_model *model)
     rf_free(m);
 }
 
-/* Writes the condition columns and the probabilities of sampling. The public reference samples by the training's (logarithmic)
- * frequencies, which gives rare categories more than their share; here they are drawn as often as they stood in the table. */
+/* Writes the condition columns and the probabilities of sampling. The public reference samples by the
+ * training's (logarithmic) frequencies, which gives rare categories more than their share; here they are
+ * drawn as often as they stood in the table. */
 static rf_code write_conditions(rfi_ctgan *m, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -369,8 +370,8 @@ out:
 
 /* ------------------------------------------------------------------ rows */
 
-/* One batch of coded rows, on the device. A row's category is the largest of logit + Gumbel noise: the softmax of the
- * training's activation does not move the maximum, so it is left out. */
+/* One batch of coded rows, on the device. A row's category is the largest of logit + Gumbel noise: the
+ * softmax of the training's activation does not move the maximum, so it is left out. */
 static void sample_batch(rfi_ctgan *m, const rf_sample_request *request)
 {
     rf_device *device = m->base.setup.device;

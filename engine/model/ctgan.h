@@ -1,24 +1,29 @@
 /* ctgan.h - the two networks of CTGAN, as their files share them.
  *
- * Xu, Skoularidou, Cuesta-Infante, Veeramachaneni: "Modeling tabular data using conditional GAN", NeurIPS 2019; packing after
- * Lin et al., "PacGAN", 2018; the penalty after Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
+ * Xu, Skoularidou, Cuesta-Infante, Veeramachaneni: "Modeling tabular data using conditional GAN", NeurIPS
+ * 2019; packing after Lin et al., "PacGAN", 2018; the penalty after Gulrajani et al., "Improved training of
+ * Wasserstein GANs", 2017.
  *
- * Shapes: B rows a batch, P rows a pack, M = B / P packs, D width of an encoded row, C width of the condition, Z of the noise.
+ * Shapes: B rows a batch, P rows a pack, M = B / P packs, D width of an encoded row, C width of the
+ * condition, Z of the noise.
  *
- * GENERATOR. Layer l maps everything before it to h_l and the next layer sees h_l in front of what it saw. All inputs lie
- * in one buffer x, newest in front, so that every layer's input is a suffix of its rows and nothing is ever copied:
+ * GENERATOR. Layer l maps everything before it to h_l and the next layer sees h_l in front of what it saw.
+ * All inputs lie in one buffer x, newest in front, so that every layer's input is a suffix of its rows and
+ * nothing is ever copied:
  *
- *     x (B, X)   [ h_L | ... | h_2 | h_1 | z ]         layer 1 reads [z], layer 2 [h_1 | z], the output layer all of it
+ *     x (B, X)   [ h_L | ... | h_2 | h_1 | z ]     layer 1 reads [z], layer 2 [h_1 | z], the output all of it
  *
- * The condition is one-hot, hence its part of each weight matrix is a matrix of its own, of which one row is gathered. The
- * layers have no bias: batch normalisation subtracts it again, and its gradient is zero.
+ * The condition is one-hot, hence its part of each weight matrix is a matrix of its own, of which one row is
+ * gathered. The layers have no bias: batch normalisation subtracts it again, and its gradient is zero.
  *
- * CRITIC. Its first layer reads P encoded rows and their P conditions: w (P * D, H), pack-major, so a (B, D) matrix of generated rows
- * is read as (M, P * D) as it lies, and wc (P * C, H), gathered. Generated, real and interpolated packs are rows of one matrix:
+ * CRITIC. Its first layer reads P encoded rows and their P conditions: w (P * D, H), pack-major, so a (B, D)
+ * matrix of generated rows is read as (M, P * D) as it lies, and wc (P * C, H), gathered. Generated, real and
+ * interpolated packs are rows of one matrix:
  *
  *     h, mask, d (3M, H)   rows 0..M-1 generated, M..2M-1 real, 2M..3M-1 interpolated
  *
- * Because its activations are piecewise linear the penalty's second derivatives need only the masks; ctgan_critic.c works them out.
+ * Because its activations are piecewise linear the penalty's second derivatives need only the masks;
+ * ctgan_critic.c works them out.
  */
 #ifndef RF_ENGINE_MODEL_CTGAN_H
 #define RF_ENGINE_MODEL_CTGAN_H
@@ -74,12 +79,10 @@ typedef struct rfi_ctgan {
     rfi_critic critic;
 
     void *kept, *training; /* the two slabs                                                     */
-    uint32_t *zero, *step,
-        *critic_step; /* counters in device memory: address the draws                       */
-    uint32_t *batch;  /* the same for sampling                                              */
-    rf_adam *generator_adam,
-        *critic_adam;    /* device                                                             */
-    float *losses;       /* device */
+    uint32_t *zero, *step, *critic_step;   /* counters in device memory: address the draws */
+    uint32_t *batch;                       /* the same for sampling */
+    rf_adam *generator_adam, *critic_adam; /* device */
+    float *losses;                         /* device */
     float *fake;         /* (B, D) generated rows                                              */
     float *real_scalars; /* (B, n_scalars) real rows of a batch; sampling writes its rows here */
     uint16_t *real_codes;
@@ -123,7 +126,7 @@ rf_code rfi_critic_start(rfi_ctgan *m, rf_error *err) RF_MUST_CHECK;
 
 /* The critic's step: `fake` and the real batch are there; ends with updated weights. */
 void rfi_critic_learn(rfi_ctgan *m);
-/* The generator's side of the critic: scores of `fake`, then their gradient with respect to it in critic.g. */
+/* The generator's side of the critic: scores of `fake`, then critic.g, their gradient with respect to it. */
 void rfi_critic_judge(rfi_ctgan *m);
 
 #endif

@@ -1,19 +1,19 @@
 /* The critic: its own step, the penalty in it, and what it tells the generator.
  *
- * One backward pass serves three sources. With coef the derivative of the loss with respect to each score (1/M generated,
- * -1/M real, 1 interpolated), d_k of all 3M rows come from the same products:
+ * One backward pass serves three sources. With coef the derivative of the loss with respect to each score
+ * (1/M generated, -1/M real, 1 interpolated), d_k of all 3M rows come from the same products:
  *
  *     d_K = coef mask_K w        d_k = mask_k (d_(k+1) W_(k+1)^T)
  *
- * mask being the slope of the leaky ReLU times the dropout factor. On the interpolated rows d_1 gives the gradient of
- * the score with respect to the input, g = d_1 W_1^T, of which the penalty wants the norm. Its own gradient goes forward
- * again, for the masks are constants (v = dpenalty / dg = scale g):
+ * mask being the slope of the leaky ReLU times the dropout factor. On the interpolated rows d_1 gives the
+ * gradient of the score with respect to the input, g = d_1 W_1^T, of which the penalty wants the norm. Its
+ * own gradient goes forward again, for the masks are constants (v = dpenalty / dg = scale g):
  *
  *     q_1 = mask_1 (v W_1)       q_k = mask_k (q_(k-1) W_k)
  *     dW_1 = v^T d_1             dW_k = q_(k-1)^T d_k          dw = sum of q_K's rows
  *
- * So q_k takes the place of h_k in the interpolated rows, scale moves from g into d_1, and each matrix has one update over all
- * 3M rows, as if all of them were ordinary.
+ * So q_k takes the place of h_k in the interpolated rows, scale moves from g into d_1, and each matrix has
+ * one update over all 3M rows, as if all of them were ordinary.
  */
 #include "engine/model/ctgan.h"
 
@@ -156,8 +156,8 @@ static void first_layer_between(rfi_ctgan *m)
                                                        .noise = noise(m, m->critic_step, RF_DRAW_ALPHA)});
 }
 
-/* From the first layer's products to scores and d of the last layer, over n blocks of M rows. The first layer's masks are
- * addressed by `purpose`, those of layer k by purpose + 64 k. */
+/* From the first layer's products to scores and d of the last layer, over n blocks of M rows. The first
+ * layer's masks are addressed by `purpose`, those of layer k by purpose + 64 k. */
 static void scores(rfi_ctgan *m, int32_t n, const uint32_t *step, uint32_t purpose)
 {
     rf_device *device = m->base.setup.device;

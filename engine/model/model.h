@@ -1,7 +1,7 @@
 /* model.h - what every model is: a small table of functions.
  *
- * A network trained by gradients and a circuit trained by EM stand behind the same one. The trainer, the sampler, the
- * checkpoint and the model file know nothing else.
+ * A network trained by gradients and a circuit trained by EM stand behind the same one. The trainer, the
+ * sampler, the checkpoint and the model file know nothing else.
  *
  *     const rf_model_class *type = rf_model_class_find(RF_MODEL_CTGAN);
  *     RF_TRY(type->create(&model, &setup, err));
@@ -9,10 +9,11 @@
  *     while (model->step < n_steps) RF_TRY(type->train(model, 10, &losses, err));
  *     RF_TRY(type->sample(model, &request, &rows, err));
  *
- * A step's draws are addressed by its number, so training may be cut anywhere: train(10) is train(3) then train(7), and a model
- * stored at step s and loaded elsewhere goes on to the same bytes.
+ * A step's draws are addressed by its number, so training may be cut anywhere: train(10) is train(3) then
+ * train(7), and a model stored at step s and loaded elsewhere goes on to the same bytes.
  *
- * Threads: a model and its device belong to one thread at a time. Codes: NO_MEMORY, DEVICE and what the functions say.
+ * Threads: a model and its device belong to one thread at a time. Codes: NO_MEMORY, DEVICE and what the
+ * functions say.
  */
 #ifndef RF_ENGINE_MODEL_MODEL_H
 #define RF_ENGINE_MODEL_MODEL_H
@@ -40,9 +41,8 @@ typedef struct rf_losses {
 
 typedef struct rf_sample_request {
     uint64_t seed;
-    int64_t
-        first_row; /* a multiple of the batch size: batches are numbered from the first row of the whole result */
-    int64_t n_rows;          /* wanted; a multiple of the batch size unless it is the last piece */
+    int64_t first_row; /* of the whole result; a multiple of the batch size: batches are numbered from 0 */
+    int64_t n_rows;    /* wanted; a multiple of the batch size unless it is the last piece */
     int32_t condition_entry; /* entry of the condition vector set in every row, or -1 */
 } rf_sample_request;
 
@@ -67,15 +67,16 @@ typedef struct rf_model_class {
     void (*free)(rf_model *model);
     /* Hands over the training rows; `rows` may be freed after the call. */
     rf_code (*attach)(rf_model *model, const rf_coded *rows, rf_error *err);
-    /* Gives back what only training needs: from here on the model can be stored without its training state, and sampled. */
+    /* Gives back what only training needs: from here on the model can be stored without its training state,
+     * and sampled. */
     void (*detach)(rf_model *model);
     /* Takes n steps. losses: of the last one. DIVERGED, naming the epoch, when they are not finite. */
     rf_code (*train)(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err);
     /* Weights only, or everything that training needs to go on (moments, step, critic). */
     rf_code (*store)(rf_model *model, bool training, rf_buf *out, rf_error *err);
     rf_code (*load)(rf_model *model, bool training, rf_reader *reader, rf_error *err);
-    /* Bytes that store will write, known from the setup alone, so that a file which cannot be right is refused before anything
-     * is allocated for it; 0 when a kind of model cannot tell beforehand. */
+    /* Bytes that store will write, known from the setup alone, so that a file which cannot be right is
+     * refused before anything is allocated for it; 0 when a kind of model cannot tell beforehand. */
     size_t (*stored_size)(const rf_model_setup *setup, bool training);
     /* Rows in coded form; `out` has request->n_rows rows allocated. */
     rf_code (*sample)(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err);

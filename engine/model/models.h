@@ -25,8 +25,8 @@ rf_code rfi_step_load(int64_t *step, rf_reader *reader, rf_error *err) RF_MUST_C
 /* The sentence for losses that are not finite; `rates` names the parameters to make smaller. */
 rf_code rfi_diverged(const rf_model *model, const char *rates, rf_error *err) RF_MUST_CHECK;
 
-/* Sampling, batch by batch: sets the device's batch counter for the rows from request->first_row + done on, and copies the
- * batch's rows into their place in `out` (fewer than a batch at the end of the request). */
+/* Sampling, batch by batch: sets the device's batch counter for the rows from request->first_row + done on,
+ * and copies the batch's rows into their place in `out` (fewer than a batch at the end of the request). */
 rf_code rfi_batch_begin(const rf_model *model, const rf_sample_request *request, int64_t done,
                         uint32_t *counter, rf_error *err) RF_MUST_CHECK;
 rf_code rfi_batch_read(const rf_model *model, const rf_sample_request *request, int64_t done,

@@ -1,8 +1,8 @@
 /* slab.h - plan, then run: one piece of device memory and the pointers into it.
  *
- * A model names its buffers in one function that takes a slab. Run over a slab without a base the function only adds up
- * the bytes (what rf_model_class.plan reports); run again over the memory that was then allocated, it hands out the
- * pointers. The two can never disagree, and a step of training allocates nothing.
+ * A model names its buffers in one function that takes a slab. Run over a slab without a base the function
+ * only adds up the bytes (what rf_model_class.plan reports); run again over the memory that was then
+ * allocated, it hands out the pointers. The two can never disagree, and a step of training allocates nothing.
  *
  *     rfi_slab plan = {0};
  *     place_everything(model, &plan);                    // plan.used_bytes

@@ -1,8 +1,8 @@
 /* tensors.h - the trained numbers of a network: a list of weight matrices with Adam's two moments.
  *
- * A network declares its tensors once, in a fixed order. From the list follow where they lie in device memory, their
- * seeded initial values, and their bytes in model files and checkpoints: row-major float32, tensor after tensor, nothing
- * between them.
+ * A network declares its tensors once, in a fixed order. From the list follow where they lie in device
+ * memory, their seeded initial values, and their bytes in model files and checkpoints: row-major float32,
+ * tensor after tensor, nothing between them.
  */
 #ifndef RF_ENGINE_MODEL_TENSORS_H
 #define RF_ENGINE_MODEL_TENSORS_H
@@ -27,8 +27,9 @@ typedef struct rfi_tensors {
     rfi_tensor items[RFI_TENSORS_MAX];
 } rfi_tensors;
 
-/* Declares the next tensor; the pointer stays valid. Uniform in +-1/sqrt(fan_in) (the initial values of PyTorch's linear
- * layer, after He et al., "Delving deep into rectifiers", 2015), or filled with one number. */
+/* Declares the next tensor; the pointer stays valid. Uniform in +-1/sqrt(fan_in) (the initial values of
+ * PyTorch's linear layer, after He et al., "Delving deep into rectifiers", 2015), or filled with one number.
+ */
 rfi_tensor *rfi_tensors_add(rfi_tensors *list, int64_t rows, int32_t cols, int64_t fan_in);
 rfi_tensor *rfi_tensors_add_filled(rfi_tensors *list, int32_t rows, int32_t cols, float value);
 
@@ -41,7 +42,8 @@ void rfi_tensors_start(rfi_tensors *list, rf_device *device, uint64_t seed, cons
 /* Bytes of the weights, and of both moments when `moments`. */
 size_t rfi_tensors_size(const rfi_tensors *list, bool moments);
 
-/* Appends weights (then moments) to `out`. DIVERGED when one of them is not finite: such a model is never stored. */
+/* Appends weights (then moments) to `out`. DIVERGED when one of them is not finite: such a model is never
+ * stored. */
 rf_code rfi_tensors_store(const rfi_tensors *list, rf_device *device, bool moments, rf_buf *out,
                           rf_error *err) RF_MUST_CHECK;
 /* CORRUPT when bytes are missing or a number is not finite. */

@@ -216,8 +216,9 @@ out:
 
 /* ------------------------------------------------------------------ rows */
 
-/* One batch of coded rows, on the device. The public reference takes the largest of tanh(logit), which loses rare categories and
- * lets saturated ones tie; here a category is drawn from the softmax of its logits, as the loss describes it. */
+/* One batch of coded rows, on the device. The public reference takes the largest of tanh(logit), which loses
+ * rare categories and lets saturated ones tie; here a category is drawn from the softmax of its logits, as
+ * the loss describes it. */
 static void sample_batch(rfi_tvae *m, const rf_sample_request *request)
 {
     rf_device *device = m->base.setup.device;

@@ -1,15 +1,16 @@
 /* tvae.h - the variational autoencoder of TVAE, as its files share it.
  *
- * Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4; the objective after Kingma and Welling,
- * "Auto-encoding variational Bayes", 2014.
+ * Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4; the objective after
+ * Kingma and Welling, "Auto-encoding variational Bayes", 2014.
  *
  * Shapes: B rows a batch, D width of an encoded row, Z of the latent space.
  *
  *     coded row -> encoder layers (ReLU) -> code (B, 2Z) = [mu | logvar] -> z = mu + exp(logvar / 2) eps
  *     z -> decoder layers (ReLU) -> logits (B, D), with one sigma for each scalar span
  *
- * The first encoder layer reads coded rows: weight rows are gathered, the one-hot row never exists. An epoch visits every row once in a
- * shuffled order; its last batch may be short, and the operations that make losses give the rows beyond it no gradient.
+ * The first encoder layer reads coded rows: weight rows are gathered, the one-hot row never exists. An epoch
+ * visits every row once in a shuffled order; its last batch may be short, and the operations that make losses
+ * give the rows beyond it no gradient.
  */
 #ifndef RF_ENGINE_MODEL_TVAE_H
 #define RF_ENGINE_MODEL_TVAE_H

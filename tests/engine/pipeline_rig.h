@@ -4,8 +4,8 @@
 
 #include "engine/pipeline.h"
 
-/* 600 rows: age (integer, some missing), city (3 categories), height (decimals), day (a date), member (boolean), id. The
- * city decides most of the height, and missing ages are all in one city. */
+/* 600 rows: age (integer, some missing), city (3 categories), height (decimals), day (a date), member
+ * (boolean), id. The city decides most of the height, and missing ages are all in one city. */
 rf_table *rig_table(uint64_t seed);
 
 /* A device, and options for some epochs of a small network. */

@@ -114,7 +114,8 @@ static void a_killed_training_goes_on_to_the_bytes_of_an_undisturbed_one(void **
         assert_true(info.step > 0 && info.step < info.n_steps);
         rf_device *device = rig_device(2);
         rf_fit_options options = rig_options(kinds[k], device, 4000);
-        /* The full number of epochs would take long; the checkpoint says how far it came, and the test ends a little later. */
+        /* The full number of epochs would take long; the checkpoint says how far it came, and the test ends a
+         * little later. */
         rf_buf wanted, got;
         rf_fitted *fitted = NULL;
         stopper s = {.at = info.step + 50, .ordered = true};

@@ -374,7 +374,8 @@ static void what_cannot_be_met_is_told_with_the_share(void **state)
     (void)state;
     rf_error err = {0};
     int calls = 0;
-    /* No row of the table has both, and the model has learned nothing of it: ages of 18 and 77 at once are impossible. */
+    /* No row of the table has both, and the model has learned nothing of it: ages of 18 and 77 at once are
+     * impossible. */
     static const char *const never[] = {"age=18", "age=77"}, *const unknown[] = {"city=Paris"},
                              *const nowhere[] = {"town=Lyon"};
     rf_table *table = rig_table(1);

@@ -1,7 +1,7 @@
 /* fuzz_model_file.c - any bytes as a model file: a model that gives rows, or a sentence, never a crash.
  *
- * Checksums would keep the fuzzer out, so they are made right first: what is tried is a file whose bytes lie, not one that was
- * damaged on the way. */
+ * Checksums would keep the fuzzer out, so they are made right first: what is tried is a file whose bytes lie,
+ * not one that was damaged on the way. */
 #include <stdlib.h>
 #include <string.h>
 

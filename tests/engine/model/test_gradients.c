@@ -1,7 +1,8 @@
 /* Gradients of whole losses, the penalty's included, against finite differences.
  *
- * After the first step Adam's first moment is the gradient times (1 - beta1). The weights of one tensor are moved a little along its own
- * gradient, both ways, and the step is taken again on the same draws: the losses must differ by the gradient's length. */
+ * After the first step Adam's first moment is the gradient times (1 - beta1). The weights of one tensor are
+ * moved a little along its own gradient, both ways, and the step is taken again on the same draws: the losses
+ * must differ by the gradient's length. */
 #include "rf_test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* What every model promises: the same bytes for any threads and cuts, rows that are like the table, and honest refusals. Each test runs
- * for both models. */
+/* What every model promises: the same bytes for any threads and cuts, rows that are like the table, and
+ * honest refusals. Each test runs for both models. */
 #include "rf_test.h"
 
 #include <math.h>

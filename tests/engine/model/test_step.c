@@ -1,5 +1,6 @@
-/* Whole training steps against PyTorch's numbers, on the same noise (tests/reference/make_ctgan_step.py, make_tvae_step.py).
- * After one step Adam's first moment is the gradient times a constant, so it tells of every product on the way. */
+/* Whole training steps against PyTorch's numbers, on the same noise (tests/reference/make_ctgan_step.py,
+ * make_tvae_step.py). After one step Adam's first moment is the gradient times a constant, so it tells of
+ * every product on the way. */
 #include "rf_test.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ typedef struct step_case {
     int n_steps;
 } step_case;
 
-/* Numbers as float32 sums of some hundred products may differ from double precision, relative to the array's largest. */
+/* Numbers as float32 sums of some hundred products may differ from double precision, relative to the array's
+ * largest. */
 static const double tolerance = 2e-5;
 
 static int number(const golden *g, const char *name, int i)

@@ -6,8 +6,9 @@
 
 enum { TOY_ROWS = 400, TOY_CODES = 3, TOY_SCALARS = 2 };
 
-/* Columns: scalar x with a mode (2 codes), category a (3, conditioned), scalar y with no modes but one code, category b
- * (3, conditioned). b equals a but for one row in twenty; x is near -0.5 where a is 0 and near 0.5 elsewhere, its mode says which. */
+/* Columns: scalar x with a mode (2 codes), category a (3, conditioned), scalar y with no modes but one code,
+ * category b (3, conditioned). b equals a but for one row in twenty; x is near -0.5 where a is 0 and near 0.5
+ * elsewhere, its mode says which. */
 typedef struct toy {
     rf_device *device;
     rf_model *model;
