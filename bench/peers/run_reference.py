@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -109,8 +110,10 @@ bind.all = None
 
 
 def blas():
-    lines = [line.strip(" -") for line in torch.__config__.show().splitlines()]
-    return [line for line in lines if any(word in line for word in ("BLAS", "MKL", "OpenBLAS", "oneDNN"))][:3]
+    """What PyTorch multiplies with: its build's BLAS_INFO and its oneDNN."""
+    text = torch.__config__.show()
+    found = re.findall(r"BLAS_INFO=(\w+)", text) + re.findall(r"MKL-DNN (v[\d.]+)", text)
+    return ", ".join(found) or "unknown"
 
 
 def compare(model, arguments, table, path, discrete, threads):
