@@ -62,8 +62,9 @@ static void use(rf_fitted *fitted)
     const rf_sample_options options = {.n_rows = 3, .seed = 1};
     rf_fitted_info info;
     rf_fitted_describe(fitted, &info);
-    if (info.params.batch_size <= 64)
-        (void)rf_fitted_sample(fitted, &options, ignore_rows, NULL, &err);
+    if (info.params.batch_size <= 64 &&
+        rf_fitted_sample(fitted, &options, ignore_rows, NULL, &err) != RF_OK && !err.message[0])
+        __builtin_trap();
     rf_buf_init(&bytes);
     if (rfi_model_file_format(fitted, &bytes, &err) != RF_OK)
         __builtin_trap();
