@@ -260,7 +260,8 @@ static int32_t short_code(rfi_dict *dict, const char *text, size_t length, const
         return front->code;
     const uint64_t hash = fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
     const int32_t code = find_or_keep(dict, hash, text, length, quoted);
-    if (code >= 0 && text[0] != '"' && !(quoted && rfi_tokens_find(dict->tokens, text, length) >= 0))
+    const bool plain = !quoted || (code >= 0 && rfi_tokens_find(dict->tokens, text, length) < 0);
+    if (plain && text[0] != '"' && !dict->failed)
         dict->front[rfi_dict_front_at(words[0], words[1], dict->front_mask)] =
             (rfi_dict_front){.first = words[0], .second = words[1], .code = code};
     return code;

@@ -8,11 +8,11 @@
 #include "engine/table/datetime.h"
 
 enum {
-    COPY_BYTES = 32, /* short texts are copied so many bytes at once; behind every buffer there is room */
-    DATETIME_BYTES =
-        512, /* a formatted datetime, quoted                                                    */
-    BLOCK_CELLS =
-        1 << 15, /* formatted by one task: a few hundred kilobytes                                  */
+    LONGEST_MISSING = 4,   /* bytes of the longest default token               */
+    COPY_BYTES = 32,       /* short texts are copied so many bytes at once;
+                              behind every buffer there is room                */
+    DATETIME_BYTES = 512,  /* a formatted datetime, quoted                     */
+    BLOCK_CELLS = 1 << 15, /* formatted by one task: a few hundred kilobytes   */
 };
 
 struct rfi_formatter {
@@ -53,8 +53,10 @@ static bool is_missing_text(const char *text, size_t length, const rf_field *fie
     }
     while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
         length--;
-    if (field->missing_text && strlen(field->missing_text) == length &&
-        memcmp(field->missing_text, text, length) == 0)
+    const size_t own = field->missing_text ? strlen(field->missing_text) : 0;
+    if (length > LONGEST_MISSING && length != own)
+        return false;
+    if (field->missing_text && own == length && memcmp(field->missing_text, text, length) == 0)
         return true;
     for (int32_t j = 0; j < rf_missing_default_n; j++)
         if (strlen(rf_missing_default[j]) == length && memcmp(rf_missing_default[j], text, length) == 0)

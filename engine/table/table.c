@@ -183,10 +183,14 @@ static const struct {
     const char *name;
     rfi_format format;
 } formats[] = {
-    {"csv", RFI_FORMAT_CSV},       {"tsv", RFI_FORMAT_TSV},      {"tab", RFI_FORMAT_TSV},
-    {"txt", RFI_FORMAT_TXT},       {"data", RFI_FORMAT_CSV},     {"json", RFI_FORMAT_LATER},
+    /* clang-format off */
+    {"csv", RFI_FORMAT_CSV},       {"data", RFI_FORMAT_CSV},    {"tsv", RFI_FORMAT_TSV},
+    {"tab", RFI_FORMAT_TSV},       {"txt", RFI_FORMAT_TXT},     {"json", RFI_FORMAT_LATER},
     {"jsonl", RFI_FORMAT_LATER},   {"ndjson", RFI_FORMAT_LATER}, {"xlsx", RFI_FORMAT_LATER},
-    {"parquet", RFI_FORMAT_LATER}, {"xls", RFI_FORMAT_LATER},
+    {"xls", RFI_FORMAT_LATER},     {"parquet", RFI_FORMAT_LATER}, {"gz", RFI_FORMAT_PACKED},
+    {"bz2", RFI_FORMAT_PACKED},    {"xz", RFI_FORMAT_PACKED},   {"zst", RFI_FORMAT_PACKED},
+    {"zip", RFI_FORMAT_PACKED},
+    /* clang-format on */
 };
 
 rfi_format rfi_format_find(const char *path, const char *format, const char **name)
@@ -210,6 +214,9 @@ rf_code rf_table_format_check(const char *path, const char *format, bool writing
                            path, name);
         return rf_fail(err, RF_INPUT, "%s: %s files are not read by this version; save it as .csv or .tsv",
                        path, name);
+    case RFI_FORMAT_PACKED: /* what is read is known by its first bytes */
+        return writing ? rf_fail(err, RF_INPUT, "%s: compressed files are not written by this version", path)
+                       : RF_OK;
     case RFI_FORMAT_UNKNOWN:
         return rf_fail(err, RF_USAGE, "there is no format \"%.40s\"; use csv or tsv", name);
     default:

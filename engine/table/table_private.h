@@ -18,6 +18,7 @@ typedef enum rfi_format {
     RFI_FORMAT_TSV,
     RFI_FORMAT_TXT,
     RFI_FORMAT_LATER,
+    RFI_FORMAT_PACKED,
     RFI_FORMAT_UNKNOWN
 } rfi_format;
 rfi_format rfi_format_find(const char *path, const char *format, const char **name);

@@ -156,6 +156,9 @@ static void files_that_are_none_are_refused(void **state)
                  "no format \"yaml\"");
     assert_fails(rf_table_format_check("out.json", NULL, true, &err), RF_INPUT,
                  "not written by this version");
+    assert_fails(rf_table_format_check("out.csv.gz", NULL, true, &err), RF_INPUT,
+                 "compressed files are not written");
+    assert_int_equal(rf_table_format_check("in.csv.gz", NULL, false, &err), RF_OK);
     assert_int_equal(rf_table_format_check("out.csv", NULL, true, &err), RF_OK);
     assert_int_equal(rf_table_format_check("-", NULL, true, &err), RF_OK);
     assert_int_equal(rf_table_format_check("out.d/x", NULL, true, &err), RF_OK);
