@@ -10,18 +10,19 @@
 #include "kernels/cpu/cpu_transpose.h"
 #include "kernels/math/math32.h"
 
-/* Rows of a block, one of the tiles' lanes each. */
-enum { BLOCK = RFI_LANES };
+/* Rows of a block, one of the tiles' lanes each. Tiles of narrow tables lie on the stack, in the first-level cache. */
+enum { BLOCK = RFI_LANES, NARROW = 384 };
 
-/* A block's share of the scratch: `tiles` times 16 x width floats. */
-static float *block_scratch(float *scratch, int32_t first, int32_t width, int32_t tiles)
+/* A block's part of the scratch, two tiles of 16 x width floats. */
+static float *block_tiles(float *scratch, int32_t first, int32_t width)
 {
-    return scratch + (int64_t)first * width * tiles;
+    return scratch + (int64_t)first * width * 2;
 }
 
-static size_t scratch_bytes(int32_t rows, int32_t width, int32_t tiles)
+static size_t scratch_bytes(int32_t rows, int32_t width)
 {
-    return (size_t)rfi_divide_up(rows, BLOCK) * BLOCK * (size_t)width * (size_t)tiles * sizeof(float);
+    size_t padded = (size_t)rfi_divide_up(rows, BLOCK) * BLOCK;
+    return width <= NARROW ? 0 : padded * (size_t)width * 2 * sizeof(float);
 }
 
 /* ------------------------------------------------------------------ forward */
@@ -52,7 +53,9 @@ static void activate_rows(void *arg, int32_t first, int32_t end)
     const forward_job *job = arg;
     const rf_activate *op = job->op;
     int32_t width = op->layout->width;
-    float *x = block_scratch(job->scratch, first, width, 2), *t = x + (int64_t)BLOCK * width;
+    _Alignas(64) float narrow[2 * BLOCK * NARROW];
+    float *x = width <= NARROW ? narrow : block_tiles(job->scratch, first, width),
+          *t = x + (int64_t)BLOCK * width;
     add_noise(op, x, first, end - first);
     rfi_transpose(t, BLOCK, x, width, end - first, width);
     for (int32_t i = 0; i < op->layout->n_spans; i++) {
@@ -67,7 +70,7 @@ static void activate_rows(void *arg, int32_t first, int32_t end)
 
 void RFI_FN(rfi_activate)(rf_device *device, const rf_activate *op)
 {
-    forward_job job = {op, rfi_scratch(device, scratch_bytes(op->logits.rows, op->layout->width, 2))};
+    forward_job job = {op, rfi_scratch(device, scratch_bytes(op->logits.rows, op->layout->width))};
     if (job.scratch)
         rfi_run_rows(device, op->logits.rows, BLOCK, activate_rows, &job);
 }
@@ -112,7 +115,9 @@ static void back_rows(void *arg, int32_t first, int32_t end)
     const back_job *job = arg;
     const rf_activate_back *op = job->op;
     int32_t width = op->layout->width, rows = end - first;
-    float *dy = block_scratch(job->scratch, first, width, 2), *y = dy + (int64_t)BLOCK * width;
+    _Alignas(64) float narrow[2 * BLOCK * NARROW];
+    float *dy = width <= NARROW ? narrow : block_tiles(job->scratch, first, width),
+          *y = dy + (int64_t)BLOCK * width;
     float inverse = 1.0f / op->tau;
     rfi_transpose(dy, BLOCK, op->dout.data + first * op->dout.ld, op->dout.ld, rows, width);
     rfi_transpose(y, BLOCK, op->out.data + first * op->out.ld, op->out.ld, rows, width);
@@ -131,7 +136,7 @@ static void back_rows(void *arg, int32_t first, int32_t end)
 void RFI_FN(rfi_activate_back)(rf_device *device, const rf_activate_back *op)
 {
     int32_t rows = op->logits.rows;
-    size_t tiles = scratch_bytes(rows, op->layout->width, 2);
+    size_t tiles = scratch_bytes(rows, op->layout->width);
     back_job job = {.op = op, .scratch = rfi_scratch(device, tiles + (size_t)rows * sizeof(float))};
     if (!job.scratch)
         return;

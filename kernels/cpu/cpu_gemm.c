@@ -112,7 +112,8 @@ RFI_INLINE void multiply_step(const int rows, const int vectors, v16 sum[12][4],
 }
 
 /* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
-RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns)
+RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns,
+                              const bool tall)
 {
     const tile copy = *from, *t = &copy; /* floats stored into c might alias the struct, not a copy */
     const int64_t a_row = by_columns ? 1 : t->a_row;
@@ -127,7 +128,7 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
         }
     const float *a = t->a, *b = t->b;
     int32_t k = 0;
-    for (; k + 4 <= t->depth; k += 4) {
+    for (; tall && k + 4 <= t->depth; k += 4) {
         const char *ahead = t->ahead[k / 4];
 #pragma GCC unroll 4
         for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES) {
@@ -149,41 +150,42 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
         }
 }
 
-#define TILE(rows, vectors)                                                                                  \
+/* Tiles of all heights finish a block; only the tallest, which do nearly all the work, fetch ahead. */
+#define TILE(rows, vectors, tall)                                                                            \
     static void tile_##rows##x##vectors(const tile *t)                                                       \
     {                                                                                                        \
         if (t->a_row == 1)                                                                                   \
-            multiply_tile(t, rows, vectors, true);                                                           \
+            multiply_tile(t, rows, vectors, true, tall);                                                     \
         else                                                                                                 \
-            multiply_tile(t, rows, vectors, false);                                                          \
+            multiply_tile(t, rows, vectors, false, tall);                                                    \
     }
 
 typedef void (*tile_fn)(const tile *t);
 
+TILE(1, 1, false)
+TILE(2, 1, false) TILE(3, 1, false) TILE(4, 1, false) TILE(5, 1, false)
 #if RFI_TILE_VECTORS == 4
-TILE(1, 1)
-TILE(2, 1)
-TILE(3, 1)
-TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
-    TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2) TILE(7, 2) TILE(8, 2) TILE(9, 2)
-        TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3)
-            TILE(7, 3) TILE(8, 3) TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+    TILE(6, 1, false) TILE(7, 1, false) TILE(8, 1, false) TILE(9, 1, false) TILE(10, 1, false)
+        TILE(11, 1, false) TILE(12, 1, true) TILE(1, 2, false) TILE(2, 2, false) TILE(3, 2, false)
+            TILE(4, 2, false) TILE(5, 2, false) TILE(6, 2, false) TILE(7, 2, false) TILE(8, 2, false)
+                TILE(9, 2, false) TILE(10, 2, false) TILE(11, 2, false) TILE(12, 2, true) TILE(1, 3, false)
+                    TILE(2, 3, false) TILE(3, 3, false) TILE(4, 3, false) TILE(5, 3, false) TILE(6, 3, false)
+                        TILE(7, 3, false) TILE(8, 3, true) TILE(1, 4, false) TILE(2, 4, false)
+                            TILE(3, 4, false) TILE(4, 4, false) TILE(5, 4, false) TILE(6, 4, true)
 
-                static const tile_fn tile_table[4][12] = {
-                    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1,
-                     tile_10x1, tile_11x1, tile_12x1},
-                    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2, tile_9x2,
-                     tile_10x2, tile_11x2, tile_12x2},
-                    {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3},
-                    {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
+                                static const tile_fn tile_table[4][12] = {
+                                    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1,
+                                     tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
+                                    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2,
+                                     tile_8x2, tile_9x2, tile_10x2, tile_11x2, tile_12x2},
+                                    {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3,
+                                     tile_8x3},
+                                    {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
 };
 static const int32_t tile_rows[4] = {12, 12, 8, 6};
 #else
-TILE(1, 1)
-TILE(2, 1)
-TILE(3, 1)
-TILE(4, 1) TILE(5, 1) TILE(6, 1) static const tile_fn tile_table[1][6] = {
-    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
+    TILE(6, 1, true) static const tile_fn tile_table[1][6] = {
+        {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
 static const int32_t tile_rows[1] = {6};
 #endif
 
