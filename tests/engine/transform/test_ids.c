@@ -245,6 +245,76 @@ static void a_used_up_template_is_lengthened(void **state)
     clear(&old);
 }
 
+/* Every text of the template, and texts that a lengthened one would be. */
+static void all_and_lengthened(int64_t i, char out[64])
+{
+    if (i < 676)
+        two_letters(i, out);
+    else
+        snprintf(out, 64, "%c%c-%010d", (char)('a' + i % 26), (char)('a' + i / 26 % 26), (int)(1 + i % 3));
+}
+
+static void lengthened_texts_take_a_length_that_no_old_id_has(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, all_and_lengthened, 676 * 4);
+    rfi_ids *ids = learn(&old, "[a-z]{2}");
+    assert_int_equal(ids->n_gaps, 0);
+    assert_int_equal(ids->long_length, 14);
+    check_new_and_unique(ids, &old, NEW);
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+static void two_numbers(int64_t i, char out[64])
+{
+    snprintf(out, 64, "%d/%d", (int)(100 + rfi_permute((uint64_t)i, 900, 4)),
+             (int)(10 + rfi_permute((uint64_t)i, 90, 5)));
+}
+
+static void numbers_inside_a_template_do_not_begin_with_0(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, two_numbers, 40);
+    rfi_ids *ids = learn(&old, NULL);
+    assert_false(ids->is_sequence);
+    for (int64_t row = 0; row < 2000; row++) {
+        const char *text = make_new(ids, row, 9);
+        assert_true(text[0] != '0' && text[4] != '0');
+    }
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+/* A border right beside an old id would give that id away. */
+static void no_border_of_a_gap_points_at_an_old_id(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_dict old;
+    rfi_text_index index;
+    fill(&old, plate, 5000);
+    rfi_ids *ids = learn(&old, NULL);
+    assert_ok(rfi_text_index_create(&index, &old, &err));
+    assert_int_equal(ids->n_gaps, RFI_ID_GAPS_MAX);
+    for (int32_t i = 0; i < ids->n_gaps; i++) {
+        const uint64_t beside[] = {ids->gaps[i].first - 1, ids->gaps[i].first + ids->gaps[i].n};
+        for (int b = 0; b < 2; b++) {
+            char text[RFI_ID_POSITIONS_MAX];
+            if (beside[b] >= ids->template.size)
+                continue;
+            rfi_id_template_write(&ids->template, rfi_unpermute(beside[b], ids->template.size, ids->key),
+                                  text);
+            assert_int_equal(rfi_text_index_find(&index, text, (size_t)ids->template.n_positions), -1);
+        }
+    }
+    rfi_text_index_free(&index);
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
 /* ------------------------------------------------------------------ regexes */
 
 static void regexes_make_texts_that_match(void **state)
@@ -410,6 +480,9 @@ int main(void)
         cmocka_unit_test(templates_keep_the_kind_of_each_character),
         cmocka_unit_test(another_seed_gives_other_ids_of_a_template),
         cmocka_unit_test(a_used_up_template_is_lengthened),
+        cmocka_unit_test(lengthened_texts_take_a_length_that_no_old_id_has),
+        cmocka_unit_test(numbers_inside_a_template_do_not_begin_with_0),
+        cmocka_unit_test(no_border_of_a_gap_points_at_an_old_id),
         cmocka_unit_test(regexes_make_texts_that_match),
         cmocka_unit_test(regexes_beyond_the_subset_are_not_understood),
         cmocka_unit_test(permutations_are_bijections_with_an_inverse),

@@ -288,6 +288,53 @@ static void bins_with_a_polish_equal_a_full_run(void **state)
     free(bins);
 }
 
+static void bins_keep_count_mean_and_spread(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    double *x = malloc(N * sizeof *x), *work = malloc(2 * (N + RFI_LANES) * sizeof *work),
+           *bins = malloc(3 * RFI_BINS_ROOM * sizeof *bins);
+    for (int i = 0; i < N; i++)
+        x[i] = bell(15, (uint32_t)i) * bell(16, (uint32_t)i);
+    rfi_prepared data;
+    rfi_points points;
+    rfi_points_prepare(&data, x, N, work);
+    rfi_points_bin(&points, &data, bins);
+    double count = 0.0, first = 0.0, second = 0.0, within = 0.0;
+    for (int64_t i = 0; i < points.n; i++) {
+        assert_true(i == 0 || points.value[i - 1] <= points.value[i]);
+        count += points.count[i];
+        first += points.count[i] * points.value[i];
+        second += points.count[i] * (points.value[i] * points.value[i] + points.spread[i]);
+        within += points.count[i] * points.spread[i];
+    }
+    assert_near(count, N, 0.0);
+    assert_near(first / N, 0.0, 1e-9 * sqrt(data.variance));
+    assert_near(second / (N - 1), data.variance, 1e-12 * data.variance);
+    assert_true(within > 1e-11 * second); /* or the line before would not have noticed */
+    free(x);
+    free(work);
+    free(bins);
+}
+
+static void clusters_beyond_the_distinct_points_stay_empty(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    double value[RFI_LANES] = {-2.0, 0.0, 5.0}, count[RFI_LANES] = {3.0, 1.0, 2.0};
+    const rfi_points points = {.value = value, .count = count, .n = 3};
+    rfi_clusters clusters;
+    assert_ok(rfi_kmeans(&clusters, &points, 7, 1e-6, 1, 1, &err));
+    int64_t held = 0;
+    for (int32_t c = 0; c < 7; c++) {
+        held += clusters.end[c] - clusters.first[c];
+        assert_int_equal(clusters.end[c] - clusters.first[c], c < 3);
+        assert_true(c >= 3 || clusters.centre[c] == value[clusters.first[c]]);
+        assert_true(c < 3 || clusters.centre[c] == 0.0);
+    }
+    assert_int_equal(held, 3);
+}
+
 static void very_many_values_take_the_way_over_bins(void **state)
 {
     (void)state;
@@ -433,6 +480,8 @@ int main(void)
         cmocka_unit_test(picks_follow_the_posterior),
         cmocka_unit_test(the_order_of_the_values_does_not_matter),
         cmocka_unit_test(bins_with_a_polish_equal_a_full_run),
+        cmocka_unit_test(bins_keep_count_mean_and_spread),
+        cmocka_unit_test(clusters_beyond_the_distinct_points_stay_empty),
         cmocka_unit_test(very_many_values_take_the_way_over_bins),
         cmocka_unit_test(one_value_and_few_values_are_fitted),
         cmocka_unit_test(small_numbers_keep_their_modes_with_the_scaled_floor),

@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "engine/table/datetime.h"
 #include "engine/transform/transform.h"
+#include "engine/transform/transform_internal.h"
 #include "transform_rig.h"
 
 static const rf_transform_options options = {.seed = 5};
@@ -170,6 +171,9 @@ static void a_table_comes_back_from_its_codes(void **state)
         assert_true(isnan(t.table->columns[RIG_INCOME].values[row]) ==
                     isnan(t.back->columns[RIG_INCOME].values[row]));
     }
+    for (int32_t i = 0; i < RIG_FIELDS; i++)
+        if (i != RIG_SKIP)
+            assert_int_equal(t.back->columns[result(i)].n_missing, t.table->columns[i].n_missing);
     end_trip(&t);
 }
 
@@ -223,6 +227,77 @@ static void results_keep_their_digits_and_stay_in_range(void **state)
     }
     rf_table_free(wild);
     end_trip(&t);
+}
+
+static void scalars_are_cut_at_both_ends(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    const rf_field fields[] = {rig_field("x", RF_KIND_CONTINUOUS)};
+    rf_table *table = rig_table(fields, 1, 400), *far = rig_table(fields, 1, 2), *ends = NULL;
+    for (int64_t row = 0; row < 400; row++)
+        rig_number(table, 0, row, rint(1e4 * rig_uniform(40, row)) / 100.0);
+    rig_number(far, 0, 0, -1e6);
+    rig_number(far, 0, 1, 1e6);
+    rf_transform *transform = fit(table, &options, NULL);
+    rf_coded coded;
+    assert_ok(rf_transform_apply(transform, far, 1, NULL, &coded, &err));
+    assert_true(coded.scalars[0] == -0.99f);
+    assert_true(coded.scalars[1] == 0.99f);
+    rf_coded_free(&coded);
+
+    /* and on the way back at 1: what lies beyond means the same. The codes are a middle component's. */
+    float scalars[] = {-1.0f, -7.0f, 1.0f, 7.0f};
+    uint16_t codes[4] = {0};
+    const rf_coded wild = {.n_rows = 4, .scalars = scalars, .codes = codes};
+    for (int32_t code = 0; code < span_of(transform, 1)->width; code++) {
+        for (int i = 0; i < 4; i++)
+            codes[i] = (uint16_t)code;
+        assert_ok(rf_transform_invert(transform, &wild, 0, 1, NULL, &ends, &err));
+        const double *x = ends->columns[0].values;
+        assert_true(x[0] == x[1] && x[2] == x[3] && x[0] < x[2]);
+        rf_table_free(ends);
+    }
+    rf_transform_free(transform);
+    rf_table_free(table);
+    rf_table_free(far);
+}
+
+static void components_are_drawn_by_their_probability(void **state)
+{
+    (void)state;
+    enum { ROWS = 20000 };
+    rf_error err = {0};
+    const rf_field fields[] = {rig_field("x", RF_KIND_CONTINUOUS)};
+    rf_table *table = rig_table(fields, 1, 3000), *same = rig_table(fields, 1, ROWS);
+    for (int64_t row = 0; row < 3000; row++)
+        rig_number(table, 0, row, rint(1e4 * (rig_uniform(41, row) + rig_uniform(42, row))) / 100.0);
+    for (int64_t row = 0; row < ROWS; row++)
+        rig_number(same, 0, row, 101.37);
+    rf_transform *transform = fit(table, &options, NULL);
+    rf_coded coded;
+    assert_ok(rf_transform_apply(transform, same, 1, NULL, &coded, &err));
+    double wanted[RF_MIXTURE_MAX], got[RF_MIXTURE_MAX] = {0}, alike_wanted = 0.0;
+    const rf_mixture *mixture = &transform->columns[0].number.mixture;
+    rf_mixture_posterior(mixture, 101.37, wanted);
+    for (int64_t row = 0; row < ROWS; row++)
+        got[coded.codes[row]] += 1.0 / ROWS;
+    for (int32_t j = 0; j < mixture->n_kept; j++) {
+        assert_near(got[j], wanted[j], 0.02);
+        alike_wanted += wanted[j] * wanted[j];
+    }
+    assert_true(alike_wanted < 0.9);
+    /* neighbours at any small distance are alike as often as chance has it */
+    for (int64_t distance = 1; distance <= 70; distance++) {
+        int64_t alike = 0;
+        for (int64_t row = 0; row + distance < ROWS; row++)
+            alike += coded.codes[row] == coded.codes[row + distance];
+        assert_near((double)alike / (double)(ROWS - distance), alike_wanted, 0.03);
+    }
+    rf_coded_free(&coded);
+    rf_transform_free(transform);
+    rf_table_free(table);
+    rf_table_free(same);
 }
 
 static void halves_round_to_even(void **state)
@@ -425,14 +500,45 @@ static void max_categories_out_of_range_is_refused(void **state)
     rf_table_free(table);
 }
 
-/* ------------------------------------------------------------------ the same bytes */
+/* ------------------------------------------------------------------ ids with missing cells */
 
-static void threads_and_pieces_do_not_change_a_byte(void **state)
+static bool name_or_none(void *arg, int64_t row, char out[64])
+{
+    (void)arg;
+    snprintf(out, 64, "N%07d", (int)row * 13);
+    return row % 4 != 0;
+}
+
+static void missing_ids_stay_missing_unless_they_are_the_key(void **state)
 {
     (void)state;
+    for (int key = 0; key < 2; key++) {
+        rf_field fields[] = {rig_field("id", RF_KIND_ID), rig_field("n", RF_KIND_INTEGER)};
+        fields[0].primary_key = key;
+        rf_table *table = rig_table(fields, 2, 2000);
+        rig_texts(table, 0, name_or_none, NULL);
+        for (int64_t row = 0; row < 2000; row++)
+            rig_number(table, 1, row, (double)(row % 50));
+        trip t = make_trip(table, &options);
+        int64_t missing = 0;
+        for (int64_t row = 0; row < 2000; row++)
+            missing += t.back->columns[0].codes[row] < 0;
+        assert_int_equal(missing, t.back->columns[0].n_missing);
+        if (key)
+            assert_int_equal(missing, 0);
+        else
+            assert_near((double)missing / 2000.0, 0.25, 0.04);
+        end_trip(&t);
+    }
+}
+
+/* ------------------------------------------------------------------ the same bytes */
+
+static void check_threads_and_pieces(const rf_transform_options *with)
+{
     rf_error err = {0};
     rf_table *table = rig_people(9001);
-    rf_transform *first = fit(table, &options, NULL);
+    rf_transform *first = fit(table, with, NULL);
     rf_coded coded;
     rf_table *whole = NULL;
     rf_buf bytes, other_bytes;
@@ -447,7 +553,7 @@ static void threads_and_pieces_do_not_change_a_byte(void **state)
         rf_transform *transform = NULL;
         rf_coded other;
         assert_ok(rf_pool_create(&pool, threads, &err));
-        assert_ok(rf_transform_fit(&transform, table, &options, pool, NULL, &err));
+        assert_ok(rf_transform_fit(&transform, table, with, pool, NULL, &err));
         rf_buf_clear(&other_bytes);
         rf_transform_store(transform, &other_bytes);
         assert_int_equal(bytes.size_bytes, other_bytes.size_bytes);
@@ -474,6 +580,15 @@ static void threads_and_pieces_do_not_change_a_byte(void **state)
     rf_table_free(whole);
     rf_transform_free(first);
     rf_table_free(table);
+}
+
+static void threads_and_pieces_do_not_change_a_byte(void **state)
+{
+    (void)state;
+    check_threads_and_pieces(&options);
+    /* rare texts and missing numbers are drawn by row as well */
+    const rf_transform_options drawn = {.seed = 5, .compat = true, .max_categories = 2};
+    check_threads_and_pieces(&drawn);
 }
 
 static void another_table_of_the_same_columns_can_be_coded(void **state)
@@ -758,6 +873,8 @@ int main(void)
         cmocka_unit_test(a_table_comes_back_from_its_codes),
         cmocka_unit_test(scalars_and_codes_stay_in_their_spans),
         cmocka_unit_test(results_keep_their_digits_and_stay_in_range),
+        cmocka_unit_test(scalars_are_cut_at_both_ends),
+        cmocka_unit_test(components_are_drawn_by_their_probability),
         cmocka_unit_test(halves_round_to_even),
         cmocka_unit_test(missing_cells_keep_company_with_other_columns),
         cmocka_unit_test(compat_puts_missing_numbers_back_at_random),
@@ -765,6 +882,7 @@ int main(void)
         cmocka_unit_test(months_without_a_day_come_back_as_months),
         cmocka_unit_test(rare_categories_share_a_code_and_come_back_as_real_texts),
         cmocka_unit_test(max_categories_out_of_range_is_refused),
+        cmocka_unit_test(missing_ids_stay_missing_unless_they_are_the_key),
         cmocka_unit_test(threads_and_pieces_do_not_change_a_byte),
         cmocka_unit_test(another_table_of_the_same_columns_can_be_coded),
         cmocka_unit_test(conditions_find_their_column_and_value),
