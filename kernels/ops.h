@@ -4,9 +4,11 @@
  * stored [inputs x outputs], so that a forward product, the gather of a weight row and its update share one layout. A one-hot input is
  * never multiplied: its weight row is gathered, and its gradient is scattered.
  *
- * Sums are in a fixed order for any number of threads, so the same arguments give the same bits. Unless an operation says otherwise its
- * outputs may not overlap its inputs. Every operation has a plain-loop oracle in tests/kernels and is held to it within the tolerance
- * named there; random numbers are bit-equal.
+ * Sums are in a fixed order for any number of threads, so the same arguments give the same bits; on the CPU also on every instruction
+ * set (contraction off, fused multiply-adds written out, no library functions but exact ones: kernels/math). Unless an operation says
+ * otherwise its outputs may not overlap its inputs. Every operation has a plain-loop oracle in tests/kernels and is held to it within the
+ * tolerance named there; random numbers are bit-equal. Tolerances in short: an element of a product over K terms of size one 1e-6 sqrt(K),
+ * softmax and tanh 1e-6, losses 1e-5 of their size, gradients 1e-4 of finite differences.
  *
  * Random numbers are addressed (core/philox.h). The step lives in device memory, so that a recorded sequence of operations can be
  * replayed: `noise.step` points to it.
@@ -120,7 +122,8 @@ typedef enum rf_gate {
 } rf_gate;
 
 /* y = f( [y] + bias + x w + sum over slots s of gather(s * gather_stride + ids[r * n_ids + s], :) ) row_scale[r] gate(r, c)
- * f is the identity or ReLU; [y] only when accumulate. Order of a sum: accumulated y, products over k ascending, slots ascending, bias last. */
+ * f is the identity or ReLU; [y] only when accumulate. Order of a sum: accumulated y, products over k ascending (one chain of
+ * fused multiply-adds, whatever the tiles), slots ascending, bias last. */
 typedef struct rf_affine {
     rf_mat y;             /* (R, N) */
     rf_mat x;             /* (R, K); absent: no product */
@@ -137,7 +140,7 @@ typedef struct rf_affine {
 
 /* The product with one-hot rows: y(r) = f( sum over slots s, spans in order of
  *     scalar span: scalar * w(s * width + offset, :)     code span: w(s * width + offset + code, :)
- *   then gather(s * gather_stride + ids[r * pack + s], :), then bias ). Coded rows r * pack + s. rows beyond *n_rows (device, or NULL) are zero. */
+ *   then, over slots again, gather(s * gather_stride + ids[r * pack + s], :), then bias ).   Coded rows r * pack + s. */
 typedef struct rf_affine_coded {
     rf_mat y;             /* (R, N) */
     rf_mat w;             /* (pack * width, N) */
@@ -170,7 +173,8 @@ enum { RF_UPDATE_DENSE_MAX = 2, RF_UPDATE_GATHER_MAX = 2 };
  *   g(k, n) = sum over dense sources of sum_r a(r, k) b(r, n)
  *           + the coded rows: scalar * b(r, n) into w's row s * width + offset, b(r, n) into row s * width + offset + code
  *           + gathered rows: b(r, n) into row s * stride + ids[r * n_ids + s]
- * adam NULL: nothing is updated. grad not NULL: g is written there (K, N). Rows of a source are added in ascending order. */
+ * adam NULL: nothing is updated. grad not NULL: g is written there (K, N). Dense sources come first, then coded, then gathered; rows of a
+ * source are added in ascending order. A coded or gathered source goes with K = pack * layout->width or n_ids * stride. */
 typedef struct rf_update {
     float *w, *m, *v;     /* (K, N) each */
     int32_t rows, cols;   /* K, N */
@@ -207,7 +211,8 @@ typedef struct rf_update_vector {
 
 /* ------------------------------------------------------------------ generator */
 
-/* h = ReLU(gamma * (a - mean) * rstd + beta), statistics over the rows, biased variance, eps 1e-5 (Ioffe and Szegedy, 2015). */
+/* h = ReLU(gamma * (a - mean) * rstd + beta), statistics over the rows, biased variance, eps 1e-5 (Ioffe and Szegedy, 2015). A NaN stays
+ * one. Sums over rows are taken in blocks of 32 rows, then over the blocks. */
 typedef struct rf_batchnorm_relu {
     rf_mat h, a;          /* (R, N) */
     const float *gamma, *beta;
@@ -222,7 +227,8 @@ typedef struct rf_batchnorm_relu_back {
 } rf_batchnorm_relu_back;
 
 /* out = tanh(logit) on scalar spans; softmax((logit + gumbel) / tau) on code spans, gumbel = -ln(-ln u), u = uniform_open(word of element
- * r * width + c). Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax", 2017. */
+ * r * width + c). Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax", 2017. Shares below 2^-64 of the largest are 0:
+ * they are below the rounding of the sum, and denormal numbers further on would be slow. */
 typedef struct rf_activate {
     rf_mat out, logits;   /* (R, width) */
     const rf_layout *layout;

@@ -163,7 +163,8 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
 typedef void (*tile_fn)(const tile *t);
 
 TILE(1, 1, false)
-TILE(2, 1, false) TILE(3, 1, false) TILE(4, 1, false) TILE(5, 1, false)
+TILE(2, 1, false)
+TILE(3, 1, false) TILE(4, 1, false) TILE(5, 1, false)
 #if RFI_TILE_VECTORS == 4
     TILE(6, 1, false) TILE(7, 1, false) TILE(8, 1, false) TILE(9, 1, false) TILE(10, 1, false)
         TILE(11, 1, false) TILE(12, 1, true) TILE(1, 2, false) TILE(2, 2, false) TILE(3, 2, false)
