@@ -1,13 +1,10 @@
 /* Reading a table: sniff, map, names, plan, parse, settle. */
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/alloc.h"
 #include "engine/table/csv_names.h"
 #include "engine/table/csv_settle.h"
 #include "engine/table/table_private.h"
-
-enum { LARGE_PAGE = 2 << 20 };
 
 /* ---- one reading --------------------------------------------------------------------------- */
 
@@ -74,16 +71,6 @@ out:
     return rc;
 }
 
-/* Asks for large pages, where there are any: a column is written once from end to end, and with small
- * pages the first touch of each costs as much as parsing what goes there. Advice only. */
-static void advise_large_pages(void *memory, size_t size_bytes)
-{
-    const uintptr_t begin = ((uintptr_t)memory + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1);
-    const uintptr_t end = ((uintptr_t)memory + size_bytes) & ~(uintptr_t)(LARGE_PAGE - 1);
-    if (end > begin)
-        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-}
-
 /* Not zeroed: every cell is written before it is read. */
 static rf_code make_cells(reading *r, int32_t c, rf_error *err)
 {
@@ -95,7 +82,6 @@ static rf_code make_cells(reading *r, int32_t c, rf_error *err)
     if (!cells)
         return rf_fail(err, RF_NO_MEMORY, "not enough memory for %lld cells of the column %.60s",
                        (long long)r->table->n_rows, r->table->schema.fields[c].label);
-    advise_large_pages(cells, n * (texts ? sizeof(int32_t) : sizeof(double)));
     column->codes = texts ? cells : NULL;
     column->values = texts ? NULL : cells;
     return RF_OK;
