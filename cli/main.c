@@ -92,8 +92,8 @@ static void attach_notes(rf_cli *cli)
 static rf_code print_result(rf_cli *cli, rf_error *err)
 {
     attach_notes(cli);
-    if (json_dumpf(cli->result, stdout, JSON_INDENT(2)) != 0 || fputc('\n', stdout) == EOF ||
-        fflush(stdout) != 0)
+    if (json_dumpf(cli->result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 ||
+        fputc('\n', stdout) == EOF || fflush(stdout) != 0)
         return rf_fail_errno(err, RF_IO, "standard output cannot be written");
     return RF_OK;
 }
