@@ -6,7 +6,7 @@
 #include "core/alloc.h"
 #include "core/text.h"
 
-enum { LABEL_SUFFIX_MAX = 32 };
+enum { LABEL_SUFFIX_MAX = 32, NOTES_MAX = 10 };
 
 /* ---- labels -------------------------------------------------------------------------------- */
 
@@ -78,6 +78,7 @@ rf_code rfi_labels_make(rf_schema *schema, rf_arena *arena, rf_notes *notes, rf_
 {
     rf_code rc = RF_OK;
     taken_names taken = {.fields = schema->fields, .mask = 63};
+    int32_t n_renamed = 0;
     int32_t *next = NULL; /* of the field that took the plain name: the last number given to a repeat */
     while (taken.mask < (size_t)schema->n_fields * 4)
         taken.mask = taken.mask * 2 + 1;
@@ -97,8 +98,12 @@ rf_code rfi_labels_make(rf_schema *schema, rf_arena *arena, rf_notes *notes, rf_
         size_t unused;
         const int32_t first = field->name[0] ? find_label(&taken, field->name, &unused) : i;
         RF_TRY(number_label(&taken, field, i, &next[first], arena, err));
-        note_label(field, i, notes);
+        if (n_renamed++ < NOTES_MAX)
+            note_label(field, i, notes);
     }
+    if (n_renamed > NOTES_MAX)
+        rf_note(notes, "%d more columns have no name of their own either; they are numbered too",
+                n_renamed - NOTES_MAX);
 out:
     rf_free(taken.slots);
     rf_free(next);
@@ -130,10 +135,12 @@ static size_t first_record_end(const rfi_csv_file *file)
 static void warn_of_numbers(const rfi_csv_file *file, const rf_schema *schema, rf_notes *notes)
 {
     double value;
+    int32_t n_numbers = 0;
     for (int32_t i = 0; i < schema->n_fields; i++)
-        if (!rf_parse_f64(schema->fields[i].name, strlen(schema->fields[i].name), &value))
-            return;
-    rf_note(notes, "the header of %s holds only numbers; if it is a row, say --no-header", file->name);
+        n_numbers += rf_parse_f64(schema->fields[i].name, strlen(schema->fields[i].name), &value);
+    if (n_numbers > schema->n_fields / 2)
+        rf_note(notes, "most names in the header of %s are numbers; if it is a row, say --no-header",
+                file->name);
 }
 
 rf_code rfi_csv_read_names(rfi_csv_file *file, rf_schema *schema, rf_arena *arena, rf_notes *notes,

@@ -207,6 +207,20 @@ static void labels_are_unique_and_noted(void **state)
     assert_int_equal(rf_schema_find(&f->table->schema, "b"), -1);
 }
 
+static void a_header_that_looks_like_a_row_is_noted(void **state)
+{
+    csv_fixture *const f = *state;
+    rf_error err = {0};
+    assert_ok(csv_read_text(f, "1,2,x\n3,4,y\n5,6,z\n", NULL, &err));
+    assert_csv_noted(f, "say --no-header");
+    assert_ok(csv_read_text(f, "a,2020,b\n3,4,y\n5,6,z\n", NULL, &err));
+    assert_int_equal(f->notes.n, 0);
+    assert_ok(csv_read_text(
+        f, "a,a,a,a,a,a,a,a,a,a,a,a,a\n1,2,3,4,5,6,7,8,9,1,2,3,4\n2,2,2,2,2,2,2,2,2,2,2,2,2\n", NULL, &err));
+    assert_csv_noted(f, "2 more columns have no name of their own");
+    assert_string_equal(f->table->schema.fields[12].label, "a.13");
+}
+
 static void a_table_without_a_header_gets_names(void **state)
 {
     csv_fixture *const f = *state;
@@ -383,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(values_and_codes_are_where_they_belong, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(digits_are_learned, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(labels_are_unique_and_noted, csv_set_up, csv_tear_down),
+        cmocka_unit_test_setup_teardown(a_header_that_looks_like_a_row_is_noted, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(a_table_without_a_header_gets_names, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(latin1_becomes_utf8, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(missing_tokens_can_be_chosen, csv_set_up, csv_tear_down),
