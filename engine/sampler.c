@@ -190,6 +190,14 @@ static rf_code make(sampler *s, int64_t n, rf_error *err)
     return model->type->sample(model, &request, &s->coded, err);
 }
 
+/* Whether the result is large enough to be expected to hold the ends of the table's ranges. Its first batch then
+ * does, whatever the size of the pieces. */
+static bool reaches(const sampler *s)
+{
+    const rf_fitted_info *info = &s->fitted->info;
+    return !info->compat && s->options->n_rows >= info->n_rows / 2;
+}
+
 /* Inverts the first n coded rows, keeps those that meet the conditions and hands them out. */
 static rf_code hand_out(sampler *s, int64_t n, rf_error *err)
 {
@@ -203,6 +211,8 @@ static rf_code hand_out(sampler *s, int64_t n, rf_error *err)
     s->n_numbered += n;
     if (s->options->n_where)
         sieve_table(s, table, s->options->n_rows - s->n_done);
+    else if (s->n_done == 0 && reaches(s))
+        rf_transform_reach(s->fitted->transform, table, s->batch_size);
     s->n_done += table->n_rows;
     if (table->n_rows)
         RF_TRY(s->rows(s->arg, table, err));

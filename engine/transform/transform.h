@@ -71,6 +71,11 @@ void rf_coded_free(rf_coded *coded);
 rf_code rf_transform_invert(const rf_transform *transform, const rf_coded *rows, int64_t first_row,
                             uint64_t seed, rf_pool *pool, rf_table **out, rf_error *err) RF_MUST_CHECK;
 
+/* Among the first n rows of an inverted table, the largest and the smallest number of each column become the ends of its
+ * observed range (the first of equal ones; nothing in a column without numbers there). A result as large as the table should reach
+ * as far as the table does: public metrics bin each side by its own range, so that one missing outlier moves every bin. */
+void rf_transform_reach(const rf_transform *transform, rf_table *rows, int64_t n);
+
 /* One wish of --where, checked against the table. */
 typedef struct rf_condition {
     int32_t field; /* column of the schema                                                              */

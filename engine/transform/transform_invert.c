@@ -168,6 +168,38 @@ out:
     return rc;
 }
 
+/* ------------------------------------------------------------------ the ends of the range */
+
+static void reach_column(const rfi_number *number, double *values, int64_t n)
+{
+    int64_t least = -1, most = -1;
+    for (int64_t row = 0; row < n; row++) {
+        if (isnan(values[row]))
+            continue;
+        if (least < 0 || values[row] < values[least])
+            least = row;
+        if (most < 0 || values[row] > values[most])
+            most = row;
+    }
+    if (least < 0 || least == most) /* none, or all equal: nothing to stretch */
+        return;
+    values[least] = number->low;
+    values[most] = number->high;
+}
+
+void rf_transform_reach(const rf_transform *transform, rf_table *rows, int64_t n)
+{
+    int32_t i = 0;
+    for (int32_t f = 0; f < transform->schema.n_fields; f++) {
+        const rfi_column *column = &transform->columns[f];
+        if (transform->schema.fields[f].kind == RF_KIND_IGNORED)
+            continue;
+        if (column->role == RFI_ROLE_NUMBER)
+            reach_column(&column->number, rows->columns[i].values, n < rows->n_rows ? n : rows->n_rows);
+        i++;
+    }
+}
+
 /* ------------------------------------------------------------------ the table */
 
 static void invert_column(void *arg, int64_t task)

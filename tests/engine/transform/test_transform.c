@@ -155,6 +155,30 @@ static double returned(const trip *t, int32_t field)
     return (double)same / (double)t->table->n_rows;
 }
 
+static void a_result_that_reaches_holds_both_ends_among_its_first_rows(void **state)
+{
+    (void)state;
+    enum { FIRST = 40 };
+    trip t = make_trip(rig_people(600), &options);
+    rf_transform_reach(t.transform, t.back, FIRST);
+    for (int32_t field = RIG_AGE; field <= RIG_BORN; field++) {
+        const double *real = t.table->columns[field].values, *made = t.back->columns[result(field)].values;
+        double low = INFINITY, high = -INFINITY, made_low = INFINITY, made_high = -INFINITY;
+        for (int64_t row = 0; row < t.table->n_rows; row++) {
+            low = fmin(low, real[row]);
+            high = fmax(high, real[row]);
+        }
+        for (int64_t row = 0; row < FIRST; row++) {
+            made_low = fmin(made_low, made[row]);
+            made_high = fmax(made_high, made[row]);
+        }
+        assert_near(made_low, low, 0.0);
+        assert_near(made_high, high, 0.0);
+    }
+    rf_transform_reach(t.transform, t.back, 0);
+    end_trip(&t);
+}
+
 static void a_table_comes_back_from_its_codes(void **state)
 {
     (void)state;
@@ -870,6 +894,7 @@ int main(void)
         cmocka_unit_test(constant_and_empty_columns_are_noted),
         cmocka_unit_test(a_table_with_nothing_to_model_is_refused),
         cmocka_unit_test(an_infinite_number_is_refused_with_its_row),
+        cmocka_unit_test(a_result_that_reaches_holds_both_ends_among_its_first_rows),
         cmocka_unit_test(a_table_comes_back_from_its_codes),
         cmocka_unit_test(scalars_and_codes_stay_in_their_spans),
         cmocka_unit_test(results_keep_their_digits_and_stay_in_range),
