@@ -255,7 +255,7 @@ static void the_order_of_the_values_does_not_matter(void **state)
 static void bins_with_a_polish_equal_a_full_run(void **state)
 {
     (void)state;
-    enum { N = 150000 };
+    enum { N = 80000 };
     rf_error err = {0};
     double *x = malloc(N * sizeof *x), *work = malloc(2 * (N + RFI_LANES) * sizeof *work),
            *bins = malloc(3 * RFI_BINS_ROOM * sizeof *bins);
@@ -338,7 +338,7 @@ static void clusters_beyond_the_distinct_points_stay_empty(void **state)
 static void very_many_values_take_the_way_over_bins(void **state)
 {
     (void)state;
-    enum { N = 100000 };
+    enum { N = 70000 };
     rf_error err = {0};
     rf_mixture m;
     double *x = malloc(N * sizeof *x);
