@@ -115,7 +115,7 @@ class Conditions(Case):
 
 
 class Resuming(Case):
-    WORDS = ["--epochs", "120", "--set", "batch_size=100", "--seed", "11", "--threads", "2"]
+    WORDS = ["--epochs", "80", "--set", "batch_size=100", "--seed", "11", "--threads", "2"]
 
     def start(self, *words):
         return subprocess.Popen([BINARY, "synth", self.path("people.csv"), "-o", self.path("o.csv"), *self.WORDS, *words],
@@ -134,7 +134,7 @@ class Resuming(Case):
         return process.returncode, err
 
     def test_an_interrupted_run_leaves_a_checkpoint_and_says_how_to_go_on(self):
-        self.table(6000)
+        self.table(3000)
         want = self.undisturbed()
         status, err = self.stop_after_checkpoint(signal.SIGINT)
         if status == 0:
@@ -148,7 +148,7 @@ class Resuming(Case):
         self.assertFalse(os.path.exists(self.path("o.csv.ckpt")))
 
     def test_a_killed_run_resumes_to_the_same_bytes(self):
-        self.table(6000)
+        self.table(3000)
         want = self.undisturbed()
         status, err = self.stop_after_checkpoint(signal.SIGINT)
         if status == 0:
@@ -166,12 +166,12 @@ class Resuming(Case):
         self.assertIn("anew", err)
 
     def test_a_checkpoint_of_other_parameters_is_refused(self):
-        self.table(6000)
+        self.table(3000)
         status, _ = self.stop_after_checkpoint(signal.SIGINT)
         if status == 0:
             self.skipTest("the machine was faster than the interruption")
         words = list(self.WORDS)
-        words[words.index("120")] = "121"
+        words[words.index("80")] = "81"
         status, _, err = run("synth", self.path("people.csv"), "-o", self.path("o.csv"), *words, "--resume")
         self.assertEqual(status, 2, err)
 
