@@ -28,19 +28,29 @@
 #include <stdbool.h>
 
 /* name, exit code of the command line, what it means */
-#define RF_CODE_TABLE(X)                                                                             \
-    X(OK, 0, "done")                                                                                 \
-    X(USAGE, 2, "an option, parameter, model, kind or range that does not exist or cannot be")       \
-    X(INPUT, 3, "a file or table that cannot be used as it is")                                      \
-    X(CORRUPT, 3, "one of our own files is damaged, foreign or of another version")                  \
-    X(NOT_FOUND, 3, "a thing that was named does not exist")                                         \
-    X(IO, 1, "the operating system refused to read or write")                                        \
-    X(NO_MEMORY, 1, "memory ran out, or a plan would need more than there is")                       \
-    X(DIVERGED, 1, "training produced numbers that are not finite")                                  \
-    X(EXHAUSTED, 1, "a bounded search ended without enough results")                                 \
-    X(DEVICE, 1, "a device failed or was lost")                                                      \
-    X(INTERRUPTED, 130, "the caller asked to stop")                                                  \
-    X(INTERNAL, 1, "a bug in rowforge")
+#define RF_CODE_TABLE(X)                                                                                     \
+    X(OK, 0, "done")                                                                                         \
+    X(USAGE, 2, "an option, parameter, model, kind or range that does not exist or cannot be")               \
+    X(INPUT, 3, "a file or table that cannot be used as it is")                                              \
+    X(CORRUPT, 3, "one of our own files is damaged, foreign or of another version")                          \
+    X(NOT_FOUND, 3, "a thing that was named does not exist")                                                 \
+    X(IO, 1, "the operating system refused to read or write")                                                \
+    X(NO_MEMORY, 1, "memory ran out, or a plan would need more than there is")                               \
+    X(DIVERGED, 1, "training produced numbers that are not finite")                                          \
+    X(EXHAUSTED, 1, "a bounded search ended without enough results")                                         \
+    X(DEVICE, 1, "a device failed or was lost")                                                              \
+    X(INTERRUPTED, 130, "the caller asked to stop")                                                          \
+    X(INTERNAL, 1, "a bug in rowforge")                                                                      \
+    X(MALFORMED, 3, "a request that cannot be read")                                                         \
+    X(UNAUTHENTICATED, 1, "nobody, or somebody whose proof is not good")                                     \
+    X(FORBIDDEN, 1, "somebody who may not do that")                                                          \
+    X(CONFLICT, 1, "it is there already, or in a state that does not allow that")                            \
+    X(NOT_READY, 1, "it is not done yet")                                                                    \
+    X(NOT_AVAILABLE, 2, "this version cannot do that")                                                       \
+    X(TOO_LARGE, 3, "more bytes than a limit allows")                                                        \
+    X(UNSUPPORTED_TYPE, 3, "a kind of content that is not read here")                                        \
+    X(RATE_LIMITED, 1, "too many in too short a time")                                                       \
+    X(UNAVAILABLE, 1, "something that is needed does not answer now")
 
 typedef enum rf_code {
 #define RF_CODE_ENUM(name, exit_code, summary) RF_##name,
@@ -56,14 +66,14 @@ typedef struct rf_error {
     char context[256]; /* outermost first: "job 123 > train > epoch 12"        */
 } rf_error;
 
-#define RF_MUST_CHECK __attribute__((warn_unused_result))
+#define RF_MUST_CHECK                 __attribute__((warn_unused_result))
 #define RF_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
 /* Jumps to `out` with `rc` set when the call fails. */
-#define RF_TRY(call)                 \
-    do {                             \
-        if ((rc = (call)) != RF_OK)  \
-            goto out;                \
+#define RF_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        if ((rc = (call)) != RF_OK)                                                                          \
+            goto out;                                                                                        \
     } while (0)
 
 /* Sets code and message (printf form, cut at 255 bytes on a UTF-8 boundary) and returns the code.
