@@ -111,8 +111,9 @@ static rf_code take_pair(scanner *s, rf_error *err)
     rf_dotenv_pair pair = {.line = s->line};
     skip_export(s);
     pair.name = take_name(s);
+    RF_TRY(rf_arena_check(&s->out->arena, "the settings", err));
     skip_blanks(s);
-    if (!pair.name || !*pair.name || s->at == s->end || *s->at != '=')
+    if (!*pair.name || s->at == s->end || *s->at != '=')
         RF_TRY(refuse(s, "is not NAME=value", err));
     s->at++;
     skip_blanks(s);

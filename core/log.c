@@ -121,10 +121,10 @@ static bool put_pair(line *out, const rf_log_pair *pair, bool first)
     bool ok = (first || put_text(out, ",")) && put_string(out, pair->name, 64) && put_text(out, ":");
     if (ok && is_secret(pair->name))
         ok = put_text(out, "\"[hidden]\"");
-    else if (ok && pair->text)
-        ok = put_string(out, pair->text, MESSAGE_MAX);
-    else if (ok)
+    else if (ok && pair->is_number)
         ok = put_number(out, pair->number);
+    else if (ok)
+        ok = put_string(out, pair->text ? pair->text : "", MESSAGE_MAX);
     if (!ok)
         out->length = before;
     return ok;

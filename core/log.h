@@ -46,12 +46,13 @@ rf_code rf_log_open(const rf_log_options *options, rf_error *err) RF_MUST_CHECK;
 void rf_log_close(void); /* back to standard error */
 
 typedef struct rf_log_pair {
-    const char *name, *text; /* text NULL: the number counts */
+    const char *name, *text; /* text may be NULL */
     int64_t number;
+    bool is_number;
 } rf_log_pair;
 
-#define RF_LOG_TEXT(name_, text_)     ((rf_log_pair){.name = (name_), .text = (text_) ? (text_) : ""})
-#define RF_LOG_NUMBER(name_, number_) ((rf_log_pair){.name = (name_), .number = (number_)})
+#define RF_LOG_TEXT(name_, text_)     ((rf_log_pair){.name = (name_), .text = (text_)})
+#define RF_LOG_NUMBER(name_, number_) ((rf_log_pair){.name = (name_), .number = (number_), .is_number = true})
 
 typedef struct rf_log_event {
     rf_log_level level;
