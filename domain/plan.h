@@ -69,9 +69,9 @@ typedef struct rf_plan {
 
     rf_plan_dataset dataset; /* profile, generate                                         */
 
-    rf_params params;  /* generate                                                        */
-    uint64_t seed;     /* generate, sample: at most INT64_MAX                             */
-    int64_t rows;      /* generate, sample: how many to make                              */
+    rf_params params;          /* generate                                                        */
+    uint64_t seed;             /* generate, sample: at most INT64_MAX                             */
+    int64_t rows;              /* generate, sample: how many to make                              */
     const char *output_format; /* generate: "csv", "tsv"; sample: "csv", "ndjson"          */
     bool include_metadata;     /* generate                                                */
     int32_t n_conditions;      /* generate, sample                                        */
@@ -81,9 +81,9 @@ typedef struct rf_plan {
 
     rf_plan_object model; /* sample                                                       */
 
-    int64_t work_ms;      /* noop: how long it takes                                      */
-    bool fails;           /* noop: ends as `failure`                                      */
-    rf_failure failure;   /* noop: CRASH ends the worker's process                        */
+    int64_t work_ms;    /* noop: how long it takes                                      */
+    bool fails;         /* noop: ends as `failure`                                      */
+    rf_failure failure; /* noop: CRASH ends the worker's process                        */
 
     rf_arena arena; /* of rf_plan_read; zero in a plan that is to be written              */
 } rf_plan;

@@ -37,7 +37,7 @@ typedef struct rf_result_started {
 } rf_result_started;
 
 typedef struct rf_result_progress {
-    const char *phase; /* "read", "transform", "train", "sample", "judge", "store"          */
+    const char *phase;     /* "read", "transform", "train", "sample", "judge", "store"          */
     int64_t epoch, epochs; /* finished and all; 0 and 0 where there are none                */
     double percent;        /* of the whole job, 0..100                                      */
     double eta_s;          /* NaN: not known                                                */
@@ -103,7 +103,8 @@ typedef struct rf_result_done {
 
 rf_code rf_result_write_started(const rf_result_started *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;
 rf_code rf_result_write_progress(const rf_result_progress *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;
-rf_code rf_result_write_checkpoint(const rf_result_checkpoint *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;
+rf_code rf_result_write_checkpoint(const rf_result_checkpoint *from, rf_buf *out,
+                                   rf_error *err) RF_MUST_CHECK;
 rf_code rf_result_write_part(const rf_result_part *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;
 rf_code rf_result_write_failure(const rf_result_failure *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;
 rf_code rf_result_write_released(const rf_result_released *from, rf_buf *out, rf_error *err) RF_MUST_CHECK;

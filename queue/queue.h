@@ -77,6 +77,10 @@ typedef struct rf_lease_id {
 rf_code rf_queue_settle(rf_queue *queue, const rf_lease_id *ended, int32_t n, rf_error *err) RF_MUST_CHECK;
 /* Not to be run any more: a waiting entry goes; of a leased one the worker is told at once (its beat answers cancel). */
 rf_code rf_queue_withdraw(rf_queue *queue, int64_t job_id, int64_t token, rf_error *err) RF_MUST_CHECK;
+/* So many parts of a sampling job have been fetched by now, all in all: at most RF_PARTS_UNSENT_MAX ahead of them its
+ * worker waits. The number never falls; for a job that is not leased under this token it does nothing. */
+rf_code rf_queue_credit(rf_queue *queue, int64_t job_id, int64_t token, int64_t parts,
+                        rf_error *err) RF_MUST_CHECK;
 /* Leases past their deadline or lost with their worker, up to max; they stay listed until offered anew or settled. */
 rf_code rf_queue_expired(rf_queue *queue, rf_lease_id *out, int32_t max, int32_t *n,
                          rf_error *err) RF_MUST_CHECK;
@@ -150,15 +154,21 @@ typedef enum rf_beat_answer {
 } rf_beat_answer;
 typedef struct rf_beat {
     int64_t job_id, token;
-    rf_beat_answer answer; /* out */
+    rf_beat_answer answer; /* out                                                               */
+    int64_t credit;        /* out: parts that have been fetched (rf_queue_credit)               */
 } rf_beat;
-/* Extends the leases of `beats` (n may be 0: the worker lives). *wish: what it is asked to be. */
+enum { RF_BEATS_MAX = 1024 };
+/* Extends the leases of `beats` (n may be 0: the worker lives; at most RF_BEATS_MAX). NOT_FOUND when the queue has
+ * forgotten the worker: register anew. *wish: what it is asked to be. */
 rf_code rf_queue_beat(rf_queue *queue, int64_t worker_id, int64_t rss_bytes, rf_beat *beats, int32_t n,
                       rf_worker_wish *wish, rf_error *err) RF_MUST_CHECK;
-/* Blocks until something asks for attention before the next regular beat (a cancel, a wish, an answer to done) or
+/* Blocks until something asks for attention before the next regular beat (a cancel, a wish, an answer to done, a credit) or
  * timeout_ms has passed: the beating thread sleeps here. */
 rf_code rf_queue_beat_wait(rf_queue *queue, int64_t worker_id, int64_t timeout_ms,
                            rf_error *err) RF_MUST_CHECK;
+/* Says something about a job. A progress takes the place of the job's last one that was not yet taken, and a done or
+ * failed that still waits is not queued twice. UNAVAILABLE when too much waits: a progress may be dropped, anything
+ * else is said again later. USAGE for a body of more than RF_RESULT_BYTES_MAX (domain/result.h). */
 rf_code rf_queue_send(rf_queue *queue, const rf_event *event, rf_error *err) RF_MUST_CHECK;
 
 /* ------------------------------------------------------------------ streams for those who watch */
