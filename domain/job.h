@@ -63,7 +63,6 @@ bool rf_job_state_is_final(rf_job_state state);
 /* Whether a job may go from one to the other (the drawing above). */
 bool rf_job_state_may_follow(rf_job_state from, rf_job_state to);
 
-/* Classes of worker that a job may ask for. */
 enum { RF_PRIORITY_DEFAULT = 5, RF_PRIORITY_MAX = 9 }; /* 9 is the most urgent */
 
 /* Why an attempt ended without a result. */
@@ -84,5 +83,37 @@ typedef enum rf_failure {
 
 const char *rf_failure_name(rf_failure failure);
 int rf_failure_find(const char *name);
+
+/* A job's row, open for all to read. Texts are lent by whoever filled it in (an arena, as a rule); "" is "none". */
+typedef struct rf_job {
+    int64_t id, user_id;
+    rf_job_kind kind;
+    rf_job_state state;
+    int priority;
+    int64_t dataset_id, model_id; /* 0: none                                                               */
+    int64_t seed, rows, timeout_ms;
+    double cost;      /* for fairness between users                                                      */
+    bool blocked;     /* queued, and waits for its dataset's profile                                     */
+    bool unlimited;   /* does not count toward its owner's limit                                         */
+    const char *need; /* class of worker                                                                 */
+    const char *spec; /* JSON: what was asked for                                                        */
+    const char *plan; /* JSON: what a worker is told (domain/plan.h); "" until the first offer           */
+    int64_t token;    /* the current attempt's                                                           */
+    int32_t attempt;  /* attempts that began and count                                                   */
+    int32_t crashes;  /* attempts that ended with their worker                                           */
+    int32_t memory_failures;
+    int64_t worker_id;  /* 0: none has it                                                                  */
+    const char *device; /* of the attempt that runs or ran last                                            */
+    int64_t created_ms, run_at_ms;
+    int64_t started_ms; /* the first time                                                                  */
+    int64_t attempt_ms; /* this time                                                                       */
+    int64_t cancel_ms;  /* when its end was asked for                                                      */
+    int64_t finished_ms;
+    const char *cancel_reason; /* "user", "timeout", "abandoned", …                                        */
+    const char *progress;      /* JSON (rf_result_progress)                                                */
+    const char *checkpoint;    /* JSON (rf_result_checkpoint): the newest                                  */
+    const char *result;        /* JSON, once completed                                                     */
+    const char *error_class, *error_message, *error_detail; /* error_detail: never shown to clients         */
+} rf_job;
 
 #endif
