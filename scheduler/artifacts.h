@@ -18,13 +18,14 @@ rf_code rf_artifact_get(rf_scheduler *s, int64_t user_id, int64_t job_id, rf_art
                         rf_arena *arena, rf_artifact *out, rf_error *err) RF_MUST_CHECK;
 
 /* Bytes on their way out. A handle belongs to one thread at a time. */
-typedef struct rf_object rf_object;
+typedef struct rf_download rf_download;
 /* From offset, length bytes (-1: to the end). NOT_FOUND when storage has lost it, USAGE for a range beyond its end. */
-rf_code rf_artifact_open(rf_object **out, rf_scheduler *s, const rf_artifact *artifact, int64_t offset,
+rf_code rf_artifact_open(rf_download **out, rf_scheduler *s, const rf_artifact *artifact, int64_t offset,
                          int64_t length, rf_error *err) RF_MUST_CHECK;
 /* Up to capacity bytes; *n 0 at the end. */
-rf_code rf_object_read(rf_object *object, void *out, size_t capacity, size_t *n, rf_error *err) RF_MUST_CHECK;
-void rf_object_close(rf_object *object); /* NULL is fine */
+rf_code rf_download_read(rf_download *download, void *out, size_t capacity, size_t *n,
+                         rf_error *err) RF_MUST_CHECK;
+void rf_download_close(rf_download *download); /* NULL is fine */
 
 /* A URL that needs no login and ends at *expires_ms: absolute, or a path of our own ("/files/…"). */
 rf_code rf_artifact_sign(rf_scheduler *s, const rf_artifact *artifact, int64_t ttl_ms, rf_arena *arena,
@@ -47,7 +48,7 @@ rf_code rf_model_delete(rf_scheduler *s, int64_t user_id, int64_t id, rf_error *
 /* ------------------------------------------------------------------ samples, part by part */
 
 typedef enum rf_sample_step {
-    RF_SAMPLE_PART,   /* `object` holds the next one: send all of it, then rf_sample_sent             */
+    RF_SAMPLE_PART,   /* `download` holds the next one: send all of it, then rf_sample_sent             */
     RF_SAMPLE_WAIT,   /* none yet: ask again when the job's stream wakes (rf_job_events_listen)       */
     RF_SAMPLE_END,    /* all sent                                                                     */
     RF_SAMPLE_FAILED, /* there will be no more: `state` and `error`                                   */
@@ -56,7 +57,7 @@ typedef enum rf_sample_step {
 typedef struct rf_sample_next {
     rf_sample_step step;
     int64_t n, size_bytes;
-    rf_object *object; /* PART: the caller's to close */
+    rf_download *download; /* PART: the caller's to close */
     rf_job_state state;
     const char *error;
 } rf_sample_next;
