@@ -30,7 +30,7 @@ static bool format_fits(rf_job_kind kind, const char *format)
 /* A key is a path below a root, whatever the storage: nothing in it may climb. */
 static bool is_key(const char *key)
 {
-    if (!key || !*key || *key == '/' || strlen(key) > RF_KEY_BYTES_MAX)
+    if (!key || !*key || *key == '/' || strlen(key) > RF_OBJECT_KEY_MAX)
         return false;
     for (const unsigned char *c = (const unsigned char *)key; *c; c++)
         if (*c < 0x21 || *c > 0x7e || *c == '\\')
@@ -203,7 +203,7 @@ rf_code rf_plan_write(const rf_plan *plan, rf_buf *out, rf_error *err)
 
 static const char *get_key(rfi_fields *fields, const char *name)
 {
-    const char *key = rfi_field_text(fields, name, RF_KEY_BYTES_MAX);
+    const char *key = rfi_field_text(fields, name, RF_OBJECT_KEY_MAX);
     if (!is_key(key))
         rfi_fields_fault(fields, name, "the key of a stored object");
     return key;

@@ -27,7 +27,7 @@
 
 enum {
     RF_PLAN_BYTES_MAX = 4 << 20, /* a plan as JSON                      */
-    RF_KEY_BYTES_MAX = 512,      /* the name of a stored object         */
+    RF_OBJECT_KEY_MAX = 512,     /* the name of a stored object         */
     RF_SHA256_HEX = 64,          /* lower-case digits                   */
     RF_NOOP_MS_MAX = 3600 * 1000,
 };

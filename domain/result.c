@@ -36,7 +36,7 @@ static rf_code print(json_t *object, size_t want, const char *what, rf_buf *out,
 static rf_stored get_stored(rfi_fields *fields, const char *name)
 {
     rfi_fields inner = rfi_field_object(fields, name);
-    const rf_stored stored = {.key = rfi_field_text(&inner, "key", RF_KEY_BYTES_MAX),
+    const rf_stored stored = {.key = rfi_field_text(&inner, "key", RF_OBJECT_KEY_MAX),
                               .sha256 = rfi_field_hex(&inner, "sha256"),
                               .size_bytes = rfi_field_int(&inner, "size_bytes", 0, INT64_MAX)};
     rfi_fields_join(fields, &inner);
@@ -113,7 +113,7 @@ rf_code rf_result_write_checkpoint(const rf_result_checkpoint *from, rf_buf *out
 
 static void get_checkpoint(rfi_fields *fields, rf_result_checkpoint *out)
 {
-    out->key = rfi_field_text(fields, "key", RF_KEY_BYTES_MAX);
+    out->key = rfi_field_text(fields, "key", RF_OBJECT_KEY_MAX);
     out->sha256 = rfi_field_hex(fields, "sha256");
     out->size_bytes = rfi_field_int(fields, "size_bytes", 0, INT64_MAX);
     out->step = rfi_field_int(fields, "step", 1, INT64_MAX);
@@ -137,7 +137,7 @@ static void get_part(rfi_fields *fields, rf_result_part *out)
 {
     out->n = rfi_field_int(fields, "n", 0, INT64_MAX);
     out->rows = rfi_field_int(fields, "rows", 0, RF_PLAN_ROWS_MAX);
-    out->key = rfi_field_text(fields, "key", RF_KEY_BYTES_MAX);
+    out->key = rfi_field_text(fields, "key", RF_OBJECT_KEY_MAX);
     out->sha256 = rfi_field_hex(fields, "sha256");
     out->size_bytes = rfi_field_int(fields, "size_bytes", 0, INT64_MAX);
 }
