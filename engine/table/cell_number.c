@@ -159,6 +159,7 @@ rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char poi
         return RFI_NUMBER_NONE;
     if (!parse_with_point(text + parts.plus, length - parts.plus, point, value) || !isfinite(*value))
         return RFI_NUMBER_INFINITE;
+    *value += 0.0; /* minus zero is zero, as on every other road */
     note_writing(facts, &parts, *value);
     if (!parts.point && !parts.exponent && fabs(*value) >= (double)largest_whole && !is_exact(text, length))
         return RFI_NUMBER_HUGE;

@@ -36,7 +36,7 @@ typedef struct rfi_number_facts {
 
 void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from);
 
-/* Blanks around the number are allowed. `facts` change only when it is a number or a code. */
+/* Blanks around the number are allowed; minus zero is zero. `facts` change only when it is a number or a code. */
 rfi_number_class rfi_number_parse_slow(const char *text, size_t length, char point, double *value,
                                        rfi_number_facts *facts);
 
@@ -129,8 +129,7 @@ static inline bool rfi_number_parse_whole(const char *text, size_t length, doubl
 static inline void rfi_number_set(double *value, rfi_number_facts *facts, int64_t digits, size_t after,
                                   bool sign, const char *end)
 {
-    const double number = (double)digits / rfi_powers_of_ten[after]; /* both exact: rounded once */
-    *value = sign ? -number : number;
+    *value = (double)(sign ? -digits : digits) / rfi_powers_of_ten[after]; /* both exact: rounded once */
     facts->minus |= sign;
     rfi_number_note_decimals(facts, end, (int32_t)after);
 }

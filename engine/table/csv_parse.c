@@ -1,14 +1,14 @@
 #include "engine/table/csv_parse.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
-#include "engine/table/datetime.h"
+#include "engine/table/csv_column.h"
 
 enum {
     TILE_CELLS = 2048, /* cells whose bytes and ends stay in the first cache while each column reads them */
     TILE_ROWS_MAX = 512,
+    TILE_ROWS_STEP = 16,
 };
 
 /* ---- facts --------------------------------------------------------------------------------- */
@@ -73,295 +73,17 @@ static void merge_facts(rfi_cell_facts *into, const rfi_cell_facts *from, int32_
         into->missing[j] += from->missing[j];
 }
 
-/* ---- a block being read -------------------------------------------------------------------- */
+/* ---- one block ----------------------------------------------------------------------------- */
 
 typedef struct block_slot {
     const rfi_csv_read *read;
     const rfi_csv_block *block;
     rfi_csv_scratch scratch;
-    rf_buf text;           /* of quoted cells */
-    rfi_cell_facts *facts; /* (n_columns) of this block */
-    int64_t *missing;      /* (n_columns, n_tokens) behind the facts */
-    rfi_dict *dicts;       /* (n_columns) of this block; NULL: the columns' own are used */
-    int64_t bad_quote_row; /* INT64_MAX: none */
-    int32_t bad_quote_column;
+    uint32_t *tile; /* (n_columns + 1, tile_rows) */
+    int64_t tile_rows;
+    rfi_block_count count;
     rf_error err;
 } block_slot;
-
-/* The cells of one column in some rows of a block. */
-typedef struct cell_run {
-    block_slot *slot;
-    const char *data, *limit;
-    const uint32_t *ends; /* of this column, in the first of these rows */
-    size_t stride;        /* from there to the next row                 */
-    int64_t n_rows, first_row;
-    int32_t column;
-    bool returns; /* a '\r' may stand before the line end, and this is the last column */
-} cell_run;
-
-typedef struct raw_cell {
-    const char *text;
-    size_t length;
-} raw_cell;
-
-/* The cell before which `end` stands in the ends. */
-static inline raw_cell cell_at(const char *data, const uint32_t *end, bool returns)
-{
-    const uint32_t begin = end[-1] + 1; /* behind the cell before it; 0 for the first of all */
-    const size_t length = *end - begin;
-    const bool strip = returns && length && data[begin + length - 1] == '\r';
-    return (raw_cell){data + begin, length - strip};
-}
-
-/* ---- cells off the straight road ----------------------------------------------------------- */
-
-/* Decodes a quoted or Latin-1 cell; one that does not decode is remembered and reads as empty. */
-static rfi_csv_cell decode(const cell_run *run, raw_cell raw, int64_t row)
-{
-    block_slot *slot = run->slot;
-    rfi_csv_cell cell;
-    if (!rfi_csv_decode(&cell, raw.text, raw.length, false, &slot->read->file->syntax, &slot->text)) {
-        if (row < slot->bad_quote_row) {
-            slot->bad_quote_row = row;
-            slot->bad_quote_column = run->column;
-        }
-        cell.length = 0;
-    }
-    if (slot->text.failed)
-        cell.length = 0;
-    slot->facts[run->column].n_quoted += cell.quoted;
-    return cell;
-}
-
-/* The token that a cell is, counted; -1 when it is none. */
-static int32_t count_token(const cell_run *run, const rfi_csv_cell *cell)
-{
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    const int32_t token = rfi_tokens_find(&run->slot->read->tokens, cell->text, cell->length);
-    if (token >= 0) {
-        facts->missing[token]++;
-        facts->n_quoted_missing += cell->quoted;
-    }
-    return token;
-}
-
-static bool is_token(const cell_run *run, raw_cell raw)
-{
-    const rfi_csv_cell cell = {.text = raw.text, .length = raw.length};
-    return count_token(run, &cell) >= 0;
-}
-
-static double stray_number(const cell_run *run, raw_cell raw, int64_t row)
-{
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    const rfi_csv_cell cell = decode(run, raw, row);
-    double value = NAN;
-    if (count_token(run, &cell) >= 0)
-        return NAN;
-    switch (rfi_number_parse_slow(cell.text, cell.length, run->slot->read->point, &value, &facts->numbers)) {
-    case RFI_NUMBER:
-        return value;
-    case RFI_NUMBER_CODE:
-        add_stray(&facts->codes, row);
-        return value;
-    case RFI_NUMBER_HUGE:
-        add_stray(&facts->huge, row);
-        return value;
-    case RFI_NUMBER_INFINITE:
-        add_stray(&facts->infinite, row);
-        return NAN;
-    default:
-        add_stray(&facts->odd, row);
-        return NAN;
-    }
-}
-
-static int32_t stray_text(const cell_run *run, rfi_dict *dict, raw_cell raw, int64_t row)
-{
-    const rfi_csv_cell cell = decode(run, raw, row);
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    if (cell.length == 0) {
-        facts->n_quoted_missing += cell.quoted;
-        return RFI_CODE_EMPTY;
-    }
-    if (cell.quoted)
-        return rfi_dict_code_quoted(dict, cell.text, cell.length, cell.text + cell.length);
-    return rfi_dict_code(dict, cell.text, cell.length, cell.text + cell.length);
-}
-
-static void note_offset(rfi_cell_facts *facts, int32_t offset_s, int64_t row)
-{
-    if (facts->first_offset_row == INT64_MAX) {
-        facts->first_offset_row = row;
-        facts->utc_offset_s = offset_s;
-    } else if (offset_s != facts->utc_offset_s) {
-        add_stray(&facts->offsets, row);
-    }
-}
-
-static double stray_datetime(const cell_run *run, const char *format, raw_cell raw, int64_t row)
-{
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    const rfi_csv_cell cell = decode(run, raw, row);
-    double value;
-    int32_t offset_s;
-    if (count_token(run, &cell) >= 0)
-        return NAN;
-    if (rf_datetime_parse(cell.text, cell.length, format, &value, &offset_s)) {
-        note_offset(facts, offset_s, row);
-        return value;
-    }
-    add_stray(&facts->odd, row);
-    return NAN;
-}
-
-/* ---- the straight road --------------------------------------------------------------------- */
-
-/* The loops below are functions of their own, or registers would run out. */
-#define ALONE __attribute__((noinline))
-
-/* Before this address so many bytes may be read. */
-static const char *room_for(const cell_run *run, size_t n)
-{
-    const size_t left = (size_t)(run->limit - run->data);
-    return left > n ? run->limit - n : run->data;
-}
-
-static ALONE double number_off_road(const cell_run *run, raw_cell cell, int64_t row)
-{
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    const rfi_csv_read *read = run->slot->read;
-    double value;
-    if (cell.length == 0) {
-        facts->missing[0]++;
-        return NAN;
-    }
-    if (read->tokens.with_digits && is_token(run, cell))
-        return NAN;
-    if (rfi_number_parse(cell.text, cell.length, run->limit, read->point, &value, &facts->numbers) ==
-        RFI_NUMBER)
-        return value;
-    return stray_number(run, cell, row);
-}
-
-static inline __attribute__((always_inline)) void read_numbers_as(const cell_run *run, double *values,
-                                                                  bool returns)
-{
-    const char *const data = run->data;
-    const uint32_t *end = run->ends;
-    const size_t stride = run->stride;
-    /* up to here enough bytes may be read; nowhere, when a token might look like a number */
-    const char *const last = run->slot->read->tokens.with_digits ? data : room_for(run, RFI_WHOLE_BYTES);
-    uint64_t minus = 0;
-    int64_t n_off_road = 0;
-    for (int64_t r = 0, n = run->n_rows; r < n; r++, end += stride) {
-        const raw_cell cell = cell_at(data, end, returns);
-        if (__builtin_expect(cell.text < last, 1) &&
-            rfi_number_parse_whole(cell.text, cell.length, &values[r], &minus))
-            continue;
-        values[r] = number_off_road(run, cell, run->first_row + r);
-        n_off_road++;
-    }
-    rfi_number_facts *seen = &run->slot->facts[run->column].numbers;
-    seen->minus |= minus != 0;
-    if (n_off_road < run->n_rows)
-        seen->min_written = 0;
-}
-
-/* The same for a column that mostly has digits after the point. */
-static ALONE void read_decimals(const cell_run *run, double *values)
-{
-    const char *const limit = run->slot->read->tokens.with_digits ? run->data : run->limit;
-    const char point = run->slot->read->point;
-    const uint32_t *end = run->ends;
-    rfi_number_facts *facts = &run->slot->facts[run->column].numbers, seen = *facts;
-    for (int64_t r = 0; r < run->n_rows; r++, end += run->stride) {
-        const raw_cell cell = cell_at(run->data, end, run->returns);
-        if (cell.text < limit &&
-            rfi_number_parse_decimal(cell.text, cell.length, limit, point, &values[r], &seen))
-            continue;
-        *facts = seen;
-        values[r] = number_off_road(run, cell, run->first_row + r);
-        seen = *facts;
-    }
-    *facts = seen;
-}
-
-static ALONE void read_numbers(const cell_run *run, double *values)
-{
-    if (run->slot->read->columns[run->column].decimals)
-        read_decimals(run, values);
-    else if (run->returns)
-        read_numbers_as(run, values, true);
-    else
-        read_numbers_as(run, values, false);
-}
-
-static ALONE int32_t text_off_road(const cell_run *run, rfi_dict *dict, raw_cell cell, int64_t row)
-{
-    if (cell.length == 0)
-        return RFI_CODE_EMPTY;
-    if (cell.text[0] == '"' || run->slot->read->file->syntax.latin1)
-        return stray_text(run, dict, cell, row);
-    return rfi_dict_code(dict, cell.text, cell.length, run->limit);
-}
-
-static inline __attribute__((always_inline)) void read_texts_as(const cell_run *run, rfi_dict *dict,
-                                                                int32_t *codes, bool returns)
-{
-    static const rfi_dict_front nothing;
-    const char *const data = run->data;
-    const uint32_t *end = run->ends;
-    const size_t stride = run->stride;
-    /* up to here 16 bytes may be read; nowhere, when they are not UTF-8 yet */
-    const char *const last = run->slot->read->file->syntax.latin1 ? data : room_for(run, RFI_DICT_SHORT);
-    const rfi_dict_front *front = dict->front ? dict->front : &nothing;
-    size_t mask = dict->front ? dict->front_mask : 0;
-    for (int64_t r = 0, n = run->n_rows; r < n; r++, end += stride) {
-        const raw_cell cell = cell_at(data, end, returns);
-        if (__builtin_expect((cell.length - 1 < RFI_DICT_SHORT) & (cell.text < last), 1)) {
-            const rfi_dict_front *found = rfi_dict_find_front(front, mask, cell.text, cell.length);
-            if (__builtin_expect(found != NULL, 1)) {
-                codes[r] = found->code;
-                continue;
-            }
-        }
-        codes[r] = text_off_road(run, dict, cell, run->first_row + r);
-        front = dict->front ? dict->front : &nothing; /* it may have grown */
-        mask = dict->front ? dict->front_mask : 0;
-    }
-}
-
-static ALONE void read_texts(const cell_run *run, rfi_dict *dict, int32_t *codes)
-{
-    if (run->returns)
-        read_texts_as(run, dict, codes, true);
-    else
-        read_texts_as(run, dict, codes, false);
-}
-
-static ALONE void read_datetimes(const cell_run *run, const char *format, double *values)
-{
-    rfi_cell_facts *facts = &run->slot->facts[run->column];
-    const bool tokens_first = run->slot->read->tokens.with_digits;
-    const uint32_t *end = run->ends;
-    for (int64_t r = 0; r < run->n_rows; r++, end += run->stride) {
-        const raw_cell cell = cell_at(run->data, end, run->returns);
-        int32_t offset_s;
-        if (cell.length == 0) {
-            facts->missing[0]++;
-            values[r] = NAN;
-        } else if (tokens_first && is_token(run, cell)) {
-            values[r] = NAN;
-        } else if (rf_datetime_parse(cell.text, cell.length, format, &values[r], &offset_s)) {
-            note_offset(facts, offset_s, run->first_row + r);
-        } else {
-            values[r] = stray_datetime(run, format, cell, run->first_row + r);
-        }
-    }
-}
-
-/* ---- one block ----------------------------------------------------------------------------- */
 
 static rf_code refuse_ragged(const block_slot *slot, rf_error *err)
 {
@@ -405,28 +127,38 @@ static bool is_rectangular(const block_slot *slot)
     return true;
 }
 
+/* The ends of the tile's cells by columns; before them the ends of what stands before its rows. */
+static void turn_ends(const block_slot *slot, int64_t row, int64_t n_rows)
+{
+    const size_t n = (size_t)slot->read->file->n_columns;
+    const uint32_t *ends = slot->scratch.ends + (size_t)row * n - 1;
+    for (int64_t r = 0; r < n_rows; r++, ends += n)
+        for (size_t c = 0; c <= n; c++)
+            slot->tile[c * (size_t)slot->tile_rows + (size_t)r] = ends[c];
+}
+
+/* A '\r' before a line end belongs to it. */
+static void strip_returns(const char *data, const uint32_t *begins, uint32_t *ends, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        ends[i] -= ends[i] != begins[i] + 1 && data[ends[i] - 1] == '\r';
+}
+
 static void read_tile(block_slot *slot, int64_t row, int64_t n_rows)
 {
-    const rfi_csv_read *read = slot->read;
-    const int32_t n_columns = read->file->n_columns;
-    cell_run run = {.slot = slot,
-                    .data = read->file->data + slot->block->begin,
-                    .limit = read->file->data + read->file->size_bytes,
-                    .stride = (size_t)n_columns,
-                    .n_rows = n_rows,
-                    .first_row = slot->block->first_row + row};
-    for (int32_t c = 0; c < n_columns; c++) {
-        const rfi_column_read *column = &read->columns[c];
-        run.column = c;
-        run.ends = slot->scratch.ends + (size_t)row * run.stride + (size_t)c;
-        run.returns = c + 1 == n_columns && read->file->syntax.newline == '\n';
-        if (column->as == RFI_READ_NUMBERS)
-            read_numbers(&run, column->values + run.first_row);
-        else if (column->as == RFI_READ_TEXTS)
-            read_texts(&run, slot->dicts ? &slot->dicts[c] : &read->columns[c].dict,
-                       column->codes + run.first_row);
-        else if (column->as == RFI_READ_DATETIMES)
-            read_datetimes(&run, column->datetime_format, column->values + run.first_row);
+    const rfi_csv_file *file = slot->read->file;
+    uint32_t *const ends = slot->tile + slot->tile_rows; /* of column 0 */
+    rfi_csv_cells cells = {.data = file->data + slot->block->begin,
+                           .n = n_rows,
+                           .first = file->data,
+                           .limit = file->data + file->size_bytes};
+    turn_ends(slot, row, n_rows);
+    for (int32_t c = 0; c < file->n_columns; c++) {
+        cells.ends = ends + c * slot->tile_rows;
+        cells.begins = cells.ends - slot->tile_rows;
+        if (c + 1 == file->n_columns && file->syntax.newline == '\n')
+            strip_returns(cells.data, cells.begins, ends + c * slot->tile_rows, n_rows);
+        rfi_column_read_tile(&slot->count, c, &cells, slot->block->first_row + row);
     }
 }
 
@@ -434,38 +166,37 @@ static void clear_slot(block_slot *slot)
 {
     const int32_t n_tokens = slot->read->tokens.n;
     for (int32_t c = 0; c < slot->read->file->n_columns; c++) {
-        rfi_cell_facts_clear(&slot->facts[c], n_tokens);
-        if (slot->dicts)
-            rfi_dict_clear(&slot->dicts[c]);
+        rfi_cell_facts_clear(&slot->count.facts[c], n_tokens);
+        if (slot->count.dicts)
+            rfi_dict_clear(&slot->count.dicts[c]);
     }
-    slot->bad_quote_row = INT64_MAX;
+    slot->count.bad_quote_row = INT64_MAX;
     slot->err = (rf_error){0};
 }
 
 static rf_code refuse_quote(const block_slot *slot, rf_error *err)
 {
     const rfi_csv_file *file = slot->read->file;
-    const rfi_csv_place place = rfi_csv_locate(file, slot->bad_quote_row, slot->bad_quote_column);
+    const int32_t column = slot->count.bad_quote_column;
+    const rfi_csv_place place = rfi_csv_locate(file, slot->count.bad_quote_row, column);
     return rf_fail(err, RF_INPUT,
                    "%s, line %lld, column %d: a quoted cell goes on after its closing quote: %s", file->name,
-                   (long long)place.line, slot->bad_quote_column + 1, place.shown);
+                   (long long)place.line, column + 1, place.shown);
 }
 
 static rf_code read_block(block_slot *slot, rf_error *err)
 {
     rf_code rc = RF_OK;
     const rfi_csv_block *block = slot->block;
-    const int64_t per_tile = TILE_CELLS / slot->read->file->n_columns;
-    const int64_t tile_rows = per_tile < 1 ? 1 : per_tile > TILE_ROWS_MAX ? TILE_ROWS_MAX : per_tile;
     clear_slot(slot);
     RF_TRY(rfi_csv_scratch_index(&slot->scratch, slot->read->file, block->begin, block->end, err));
     if (!is_rectangular(slot))
         RF_TRY(refuse_ragged(slot, err));
-    for (int64_t row = 0; row < block->n_rows; row += tile_rows)
-        read_tile(slot, row, block->n_rows - row < tile_rows ? block->n_rows - row : tile_rows);
-    if (slot->text.failed)
-        RF_TRY(rf_buf_check(&slot->text, "a quoted cell", err));
-    if (slot->bad_quote_row != INT64_MAX)
+    for (int64_t row = 0; row < block->n_rows; row += slot->tile_rows)
+        read_tile(slot, row, block->n_rows - row < slot->tile_rows ? block->n_rows - row : slot->tile_rows);
+    if (slot->count.text.failed)
+        RF_TRY(rf_buf_check(&slot->count.text, "a quoted cell", err));
+    if (slot->count.bad_quote_row != INT64_MAX)
         RF_TRY(refuse_quote(slot, err));
 out:
     return rc;
@@ -491,7 +222,7 @@ static void read_task(void *arg, int64_t task)
 /* The codes of a block's own dictionary become those of the column. */
 static void join_codes(rfi_column_read *column, const block_slot *slot, int32_t c)
 {
-    const rfi_dict *from = &slot->dicts[c];
+    const rfi_dict *from = &slot->count.dicts[c];
     int32_t *map = NULL;
     if (RF_NEW_ARRAY(&map, from->n, "a dictionary", NULL) != RF_OK) {
         column->dict.failed = true;
@@ -513,35 +244,52 @@ static void join_task(void *arg, int64_t task)
     if (column->as == RFI_READ_NOT)
         return;
     for (size_t i = 0; i < all->n_busy; i++) {
-        merge_facts(&column->facts, &all->slots[i].facts[c], all->read->tokens.n);
+        merge_facts(&column->facts, &all->slots[i].count.facts[c], all->read->tokens.n);
         if (all->apart && column->as == RFI_READ_TEXTS)
             join_codes(column, &all->slots[i], c);
     }
+}
+
+/* A few rows at least, so that eight cells of a column may be read at once. */
+static int64_t tile_rows_of(int32_t n_columns)
+{
+    const int64_t rows = TILE_CELLS / n_columns / TILE_ROWS_STEP * TILE_ROWS_STEP;
+    return rows < TILE_ROWS_STEP ? TILE_ROWS_STEP : rows > TILE_ROWS_MAX ? TILE_ROWS_MAX : rows;
+}
+
+static rf_code open_slot(block_slot *slot, const rfi_csv_read *read, bool apart, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const size_t n = (size_t)read->file->n_columns, n_tokens = (size_t)read->tokens.n;
+    const char *name = read->file->name;
+    rfi_block_count *count = &slot->count;
+    slot->read = count->read = read;
+    slot->tile_rows = tile_rows_of(read->file->n_columns);
+    rf_buf_init(&count->text);
+    RF_TRY(RF_NEW_ARRAY(&slot->tile, (n + 1) * (size_t)slot->tile_rows, name, err));
+    RF_TRY(RF_NEW_ARRAY(&count->facts, n, name, err));
+    RF_TRY(RF_NEW_ARRAY(&count->missing, n * n_tokens, name, err));
+    for (size_t c = 0; c < n; c++)
+        count->facts[c].missing = count->missing + c * n_tokens;
+    if (!apart)
+        goto out;
+    RF_TRY(RF_NEW_ARRAY(&count->dicts, n, name, err));
+    for (size_t c = 0; c < n; c++)
+        rfi_dict_init(&count->dicts[c], &read->tokens);
+out:
+    return rc;
 }
 
 static rf_code open_wave(wave *all, rfi_csv_read *read, rf_pool *pool, rf_error *err)
 {
     rf_code rc = RF_OK;
     const int threads = rf_pool_threads(pool);
-    const size_t n = (size_t)read->file->n_columns, n_tokens = (size_t)read->tokens.n;
     all->read = read;
     all->apart = threads > 1 && read->file->n_blocks > 1;
     all->n_slots = all->apart ? (size_t)threads * 2 : 1;
     RF_TRY(RF_NEW_ARRAY(&all->slots, all->n_slots, read->file->name, err));
-    for (size_t i = 0; i < all->n_slots; i++) {
-        block_slot *slot = &all->slots[i];
-        slot->read = read;
-        rf_buf_init(&slot->text);
-        RF_TRY(RF_NEW_ARRAY(&slot->facts, n, read->file->name, err));
-        RF_TRY(RF_NEW_ARRAY(&slot->missing, n * n_tokens, read->file->name, err));
-        for (size_t c = 0; c < n; c++)
-            slot->facts[c].missing = slot->missing + c * n_tokens;
-        if (!all->apart)
-            continue;
-        RF_TRY(RF_NEW_ARRAY(&slot->dicts, n, read->file->name, err));
-        for (size_t c = 0; c < n; c++)
-            rfi_dict_init(&slot->dicts[c], &read->tokens);
-    }
+    for (size_t i = 0; i < all->n_slots; i++)
+        RF_TRY(open_slot(&all->slots[i], read, all->apart, err));
 out:
     return rc;
 }
@@ -550,13 +298,14 @@ static void close_wave(wave *all)
 {
     for (size_t i = 0; all->slots && i < all->n_slots; i++) {
         block_slot *slot = &all->slots[i];
-        for (int32_t c = 0; slot->dicts && c < all->read->file->n_columns; c++)
-            rfi_dict_free(&slot->dicts[c]);
+        for (int32_t c = 0; slot->count.dicts && c < all->read->file->n_columns; c++)
+            rfi_dict_free(&slot->count.dicts[c]);
         rfi_csv_scratch_free(&slot->scratch);
-        rf_buf_free(&slot->text);
-        rf_free(slot->facts);
-        rf_free(slot->missing);
-        rf_free(slot->dicts);
+        rf_free(slot->tile);
+        rf_buf_free(&slot->count.text);
+        rf_free(slot->count.facts);
+        rf_free(slot->count.missing);
+        rf_free(slot->count.dicts);
     }
     rf_free(all->slots);
 }

@@ -196,37 +196,40 @@ expand_vbmi2(uint32_t *out, const uint64_t *words, size_t n_words)
 
 /* ---- choosing ------------------------------------------------------------------------------ */
 
-enum { PATH_PLAIN, PATH_SSE2, PATH_AVX2, PATH_AVX512, PATH_VBMI2, PATH_COUNT };
-
-static _Atomic int forced_path = -1;
+static _Atomic int chosen_path = -1;
 
 static bool path_exists(int path)
 {
 #if SCAN_X86
     switch (path) {
-    case PATH_PLAIN:
-    case PATH_SSE2:
+    case RFI_CSV_PLAIN:
+    case RFI_CSV_SSE2:
         return true;
-    case PATH_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
-    case PATH_AVX512:
-        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("popcnt");
-    case PATH_VBMI2:
-        return path_exists(PATH_AVX512) && __builtin_cpu_supports("avx512vbmi2");
+    case RFI_CSV_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
+               __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    case RFI_CSV_AVX512:
+        return path_exists(RFI_CSV_AVX2) && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+    case RFI_CSV_VBMI2:
+        return path_exists(RFI_CSV_AVX512) && __builtin_cpu_supports("avx512vbmi2");
     default:
         return false;
     }
 #else
-    return path == PATH_PLAIN;
+    return path == RFI_CSV_PLAIN;
 #endif
 }
 
-static int choose(void)
+int rfi_csv_path(void)
 {
-    int path = atomic_load_explicit(&forced_path, memory_order_relaxed);
-    if (path < 0)
-        for (path = PATH_COUNT - 1; !path_exists(path);)
+    int path = atomic_load_explicit(&chosen_path, memory_order_relaxed);
+    if (path < 0) {
+        for (path = RFI_CSV_PATHS - 1; !path_exists(path);)
             path--;
+        atomic_store_explicit(&chosen_path, path, memory_order_relaxed);
+    }
     return path;
 }
 
@@ -234,27 +237,27 @@ bool rfi_csv_scan_force(int path)
 {
     if (path >= 0 && !path_exists(path))
         return false;
-    atomic_store(&forced_path, path < 0 ? -1 : path);
+    atomic_store(&chosen_path, path < 0 ? -1 : path);
     return true;
 }
 
 #if SCAN_X86
-static scan_fn *const scans[PATH_COUNT] = {scan_plain, scan_sse2, scan_avx2, scan_avx512, scan_avx512};
-static expand_fn *const expands[PATH_COUNT] = {expand_plain, expand_plain, expand_plain, expand_plain,
-                                               expand_vbmi2};
+static scan_fn *const scans[RFI_CSV_PATHS] = {scan_plain, scan_sse2, scan_avx2, scan_avx512, scan_avx512};
+static expand_fn *const expands[RFI_CSV_PATHS] = {expand_plain, expand_plain, expand_plain, expand_plain,
+                                                  expand_vbmi2};
 #else
-static scan_fn *const scans[PATH_COUNT] = {scan_plain};
-static expand_fn *const expands[PATH_COUNT] = {expand_plain};
+static scan_fn *const scans[RFI_CSV_PATHS] = {scan_plain};
+static expand_fn *const expands[RFI_CSV_PATHS] = {expand_plain};
 #endif
 
 size_t rfi_csv_expand(uint32_t *out, const uint64_t *words, size_t n_words)
 {
-    return expands[choose()](out, words, n_words);
+    return expands[rfi_csv_path()](out, words, n_words);
 }
 
 void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, char delimiter, char newline)
 {
-    scan_fn *const scan = scans[choose()];
+    scan_fn *const scan = scans[rfi_csv_path()];
     const size_t n_steps = size_bytes / STEP_BYTES, rest = size_bytes % STEP_BYTES;
     *marks = (rfi_csv_marks){.separators = marks->separators, .quotes = marks->quotes};
     scan(marks, data, n_steps, delimiter, newline);

@@ -30,9 +30,19 @@ void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, cha
 enum { RFI_CSV_EXPAND_ROOM = 16 };
 size_t rfi_csv_expand(uint32_t *out, const uint64_t *words, size_t n_words);
 
-/* For tests and benchmarks: -1 is the machine's best, 0 plain C, 1 SSE2, 2 AVX2, 3 AVX-512,
- * 4 AVX-512 with VBMI2. False, and
- * nothing changes, when the machine has no such instructions. */
+/* The instructions that the reader uses: the best that the machine has, unless forced. */
+enum {
+    RFI_CSV_PLAIN, /* C */
+    RFI_CSV_SSE2,
+    RFI_CSV_AVX2,   /* and BMI2                       */
+    RFI_CSV_AVX512, /* F, BW, CD, DQ and VL           */
+    RFI_CSV_VBMI2,  /* and VBMI2                      */
+    RFI_CSV_PATHS
+};
+int rfi_csv_path(void);
+
+/* For tests and benchmarks; -1 is the machine's best again. False, and nothing changes, when the machine
+ * has no such instructions. */
 bool rfi_csv_scan_force(int path);
 
 #endif

@@ -298,7 +298,8 @@ void rf_profile_text(const rf_profile *profile, const rf_table *table, rf_buf *o
 {
     static const char *const heads[4] = {"min", "median", "mean", "max"};
     const int name = name_width(table), value = value_width(table);
-    rf_buf_printf(out, "%lld rows, %d columns\n\n", (long long)profile->n_rows, profile->n_columns);
+    rf_buf_printf(out, "%lld row%s, %d column%s\n\n", (long long)profile->n_rows,
+                  profile->n_rows == 1 ? "" : "s", profile->n_columns, profile->n_columns == 1 ? "" : "s");
     put_cell(out, "column", 6, name, false);
     rf_buf_puts(out, "  ");
     put_cell(out, "kind", 4, KIND_WIDTH, false);

@@ -1,0 +1,238 @@
+#include "engine/table/csv_column.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/table/csv_numbers.h"
+#include "engine/table/datetime.h"
+
+/* A column in a tile. */
+typedef struct column_run {
+    rfi_block_count *block;
+    const rfi_csv_read *read;
+    const rfi_csv_cells *cells;
+    rfi_cell_facts *facts;
+    int32_t column;
+    int64_t first_row;
+} column_run;
+
+typedef struct raw_cell {
+    const char *text;
+    size_t length;
+} raw_cell;
+
+static inline raw_cell cell_at(const rfi_csv_cells *cells, int64_t i)
+{
+    return (raw_cell){rfi_csv_cell_text(cells, i), rfi_csv_cell_length(cells, i)};
+}
+
+/* ---- cells off the straight road ----------------------------------------------------------- */
+
+/* Decodes a quoted or Latin-1 cell; one that does not decode is remembered and reads as empty. */
+static rfi_csv_cell decode(const column_run *run, raw_cell raw, int64_t row)
+{
+    rfi_block_count *block = run->block;
+    rfi_csv_cell cell;
+    if (!rfi_csv_decode(&cell, raw.text, raw.length, false, &run->read->file->syntax, &block->text)) {
+        if (row < block->bad_quote_row) {
+            block->bad_quote_row = row;
+            block->bad_quote_column = run->column;
+        }
+        cell.length = 0;
+    }
+    if (block->text.failed)
+        cell.length = 0;
+    run->facts->n_quoted += cell.quoted;
+    return cell;
+}
+
+/* The token that a cell is, counted; -1 when it is none. */
+static int32_t count_token(const column_run *run, const rfi_csv_cell *cell)
+{
+    const int32_t token = rfi_tokens_find(&run->read->tokens, cell->text, cell->length);
+    if (token >= 0) {
+        run->facts->missing[token]++;
+        run->facts->n_quoted_missing += cell->quoted;
+    }
+    return token;
+}
+
+static bool is_token(const column_run *run, raw_cell raw)
+{
+    const rfi_csv_cell cell = {.text = raw.text, .length = raw.length};
+    return count_token(run, &cell) >= 0;
+}
+
+static void add_stray(rfi_strays *strays, int64_t row)
+{
+    strays->n++;
+    if (row < strays->first_row)
+        strays->first_row = row;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+static double read_number_slowly(void *arg, int64_t i)
+{
+    const column_run *run = arg;
+    rfi_cell_facts *facts = run->facts;
+    const int64_t row = run->first_row + i;
+    const raw_cell raw = cell_at(run->cells, i);
+    if (raw.length == 0) {
+        facts->missing[0]++;
+        return NAN;
+    }
+    const rfi_csv_cell cell = decode(run, raw, row);
+    double value = NAN;
+    if (count_token(run, &cell) >= 0)
+        return NAN;
+    switch (rfi_number_parse_slow(cell.text, cell.length, run->read->point, &value, &facts->numbers)) {
+    case RFI_NUMBER:
+        return value;
+    case RFI_NUMBER_CODE:
+        add_stray(&facts->codes, row);
+        return value;
+    case RFI_NUMBER_HUGE:
+        add_stray(&facts->huge, row);
+        return value;
+    case RFI_NUMBER_INFINITE:
+        add_stray(&facts->infinite, row);
+        return NAN;
+    default:
+        add_stray(&facts->odd, row);
+        return NAN;
+    }
+}
+
+static void read_numbers(column_run *run, double *values)
+{
+    const rfi_number_road road = {.cells = *run->cells,
+                                  .point = run->read->point,
+                                  .decimals = run->read->columns[run->column].decimals,
+                                  .door = read_number_slowly,
+                                  .arg = run};
+    if (!run->read->tokens.with_digits) {
+        rfi_numbers_read(&road, values, &run->facts->numbers);
+        return;
+    }
+    for (int64_t i = 0; i < run->cells->n;
+         i++) /* a token might look like a number: it must be asked for first */
+        values[i] = read_number_slowly(run, i);
+}
+
+/* ---- texts --------------------------------------------------------------------------------- */
+
+static int32_t read_text_slowly(const column_run *run, rfi_dict *dict, raw_cell raw, int64_t row)
+{
+    if (raw.length == 0)
+        return RFI_CODE_EMPTY;
+    if (raw.text[0] != '"' && !run->read->file->syntax.latin1)
+        return rfi_dict_code(dict, raw.text, raw.length, run->cells->limit);
+    const rfi_csv_cell cell = decode(run, raw, row);
+    if (cell.length == 0) {
+        run->facts->n_quoted_missing += cell.quoted;
+        return RFI_CODE_EMPTY;
+    }
+    if (cell.quoted)
+        return rfi_dict_code_quoted(dict, cell.text, cell.length, cell.text + cell.length);
+    return rfi_dict_code(dict, cell.text, cell.length, cell.text + cell.length);
+}
+
+/* Before this address so many bytes may be read. */
+static const char *room_for(const rfi_csv_cells *cells, size_t n)
+{
+    const size_t left = (size_t)(cells->limit - cells->data);
+    return left > n ? cells->limit - n : cells->data;
+}
+
+static void read_texts(const column_run *run, rfi_dict *dict, int32_t *codes)
+{
+    static const rfi_dict_front nothing;
+    const rfi_csv_cells *const cells = run->cells;
+    /* up to here 16 bytes may be read; nowhere, when they are not UTF-8 yet */
+    const char *const last = run->read->file->syntax.latin1 ? cells->data : room_for(cells, RFI_DICT_SHORT);
+    const rfi_dict_front *front = dict->front ? dict->front : &nothing;
+    size_t mask = dict->front ? dict->front_mask : 0;
+    for (int64_t i = 0, n = cells->n; i < n; i++) {
+        const raw_cell cell = cell_at(cells, i);
+        if (__builtin_expect((cell.length - 1 < RFI_DICT_SHORT) & (cell.text < last), 1)) {
+            const rfi_dict_front *found = rfi_dict_find_front(front, mask, cell.text, cell.length);
+            if (__builtin_expect(found != NULL, 1)) {
+                codes[i] = found->code;
+                continue;
+            }
+        }
+        codes[i] = read_text_slowly(run, dict, cell, run->first_row + i);
+        front = dict->front ? dict->front : &nothing; /* it may have grown */
+        mask = dict->front ? dict->front_mask : 0;
+    }
+}
+
+/* ---- datetimes ----------------------------------------------------------------------------- */
+
+static void note_offset(rfi_cell_facts *facts, int32_t offset_s, int64_t row)
+{
+    if (facts->first_offset_row == INT64_MAX) {
+        facts->first_offset_row = row;
+        facts->utc_offset_s = offset_s;
+    } else if (offset_s != facts->utc_offset_s) {
+        add_stray(&facts->offsets, row);
+    }
+}
+
+static double read_datetime_slowly(const column_run *run, const char *format, raw_cell raw, int64_t row)
+{
+    const rfi_csv_cell cell = decode(run, raw, row);
+    double value;
+    int32_t offset_s;
+    if (count_token(run, &cell) >= 0)
+        return NAN;
+    if (rf_datetime_parse(cell.text, cell.length, format, &value, &offset_s)) {
+        note_offset(run->facts, offset_s, row);
+        return value;
+    }
+    add_stray(&run->facts->odd, row);
+    return NAN;
+}
+
+static void read_datetimes(const column_run *run, const char *format, double *values)
+{
+    rfi_cell_facts *facts = run->facts;
+    const bool tokens_first = run->read->tokens.with_digits;
+    for (int64_t i = 0; i < run->cells->n; i++) {
+        const raw_cell cell = cell_at(run->cells, i);
+        const int64_t row = run->first_row + i;
+        int32_t offset_s;
+        if (cell.length == 0) {
+            facts->missing[0]++;
+            values[i] = NAN;
+        } else if (tokens_first && is_token(run, cell)) {
+            values[i] = NAN;
+        } else if (rf_datetime_parse(cell.text, cell.length, format, &values[i], &offset_s)) {
+            note_offset(facts, offset_s, row);
+        } else {
+            values[i] = read_datetime_slowly(run, format, cell, row);
+        }
+    }
+}
+
+/* ---- the choice ---------------------------------------------------------------------------- */
+
+void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_cells *cells,
+                          int64_t first_row)
+{
+    const rfi_csv_read *read = block->read;
+    rfi_column_read *to = &read->columns[column];
+    column_run run = {.block = block,
+                      .read = read,
+                      .cells = cells,
+                      .facts = &block->facts[column],
+                      .column = column,
+                      .first_row = first_row};
+    if (to->as == RFI_READ_NUMBERS)
+        read_numbers(&run, to->values + first_row);
+    else if (to->as == RFI_READ_TEXTS)
+        read_texts(&run, block->dicts ? &block->dicts[column] : &to->dict, to->codes + first_row);
+    else if (to->as == RFI_READ_DATETIMES)
+        read_datetimes(&run, to->datetime_format, to->values + first_row);
+}

@@ -1,0 +1,28 @@
+/* csv_column.h - the cells of one column in a tile become values or codes, in the way its column is read.
+ *
+ * Nearly all cells take a straight road (csv_numbers.h, or the front of a dictionary); the others are decoded, counted,
+ * and read slowly here. Threads: a block belongs to one at a time.
+ */
+#ifndef RF_ENGINE_TABLE_CSV_COLUMN_H
+#define RF_ENGINE_TABLE_CSV_COLUMN_H
+
+#include "engine/table/csv_parse.h"
+#include "engine/table/csv_tile.h"
+
+/* What a block's cells are counted in. */
+typedef struct rfi_block_count {
+    const rfi_csv_read *read;
+    rf_buf text;           /* of quoted cells                                             */
+    rfi_cell_facts *facts; /* (n_columns)                                                 */
+    int64_t *missing;      /* (n_columns, n_tokens) behind the facts                      */
+    rfi_dict *dicts;       /* (n_columns) of this block; NULL: the columns' own are used  */
+    int64_t bad_quote_row; /* the first with a cell that goes on after its closing quote; INT64_MAX: none */
+    int32_t bad_quote_column;
+} rfi_block_count;
+
+/* Writes cells->n rows of the column from `first_row` on. Memory that ran out shows in text.failed and in
+ * the dictionary. */
+void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_cells *cells,
+                          int64_t first_row);
+
+#endif

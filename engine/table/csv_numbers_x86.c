@@ -1,0 +1,243 @@
+/* Numbers without a branch that depends on them.
+ *
+ * How many digits a number has, whether it has a sign and where its point is cannot be foretold, and each wrong guess of
+ * the processor costs as much as reading two numbers. So a cell is taken by its end, where all numbers look alike: the
+ * bytes that end with it are loaded, what stands before it is cleared, and the digits before the point move up
+ * by one byte to close its gap. The rest is one multiplication by pairs, one by fours and one by eights.
+ *
+ *     bytes    , - 2 6 8 . 0 1 7         cleared, the gap closed     0 0 2 6 8 0 1 7      2680.17 / 10^3 ...
+ *
+ * All that a plain number must not be is gathered as bits, one per byte, and asked for once. With AVX-512 eight cells
+ * of up to eight bytes (and a sign) are read at once, a cell to a lane; in each of the masks below a lane has eight
+ * bits, the highest of which is the cell's last byte. What does not fit there is read alone, 16 bytes of it.
+ */
+#include "engine/table/csv_numbers.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+enum { WIDE_BYTES = 16, DIGITS_MAX = 15, LANES = 8, LANE_BYTES = 8 };
+
+static const double tens[DIGITS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                            1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+/* Loaded from n on: 16 - n bytes of ones, then n zeros. */
+static const unsigned char ones_then_zeros[2 * WIDE_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                              255, 255, 255, 255, 255, 255, 255, 255};
+
+/* ---- one cell ------------------------------------------------------------------------------ */
+
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+static AVX2 inline __m128i bytes_at(const void *address)
+{
+    return _mm_loadu_si128((const __m128i *)address);
+}
+
+/* 16 digits to their number; the first stands in the lowest byte. */
+static AVX2 inline int64_t value_of(__m128i digits)
+{
+    const __m128i pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010A));
+    const __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00010064));
+    const __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(0x00012710));
+    const uint64_t both = (uint64_t)_mm_cvtsi128_si64(eights);
+    return (int64_t)((both & UINT32_MAX) * 100000000 + (both >> 32));
+}
+
+/* Digits after the point, final zeros not counted. */
+static AVX2 inline int32_t significant(__m128i digits, int32_t after)
+{
+    const uint32_t zeros_at = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(digits, _mm_setzero_si128()));
+    const int32_t zeros = __builtin_clz(~zeros_at << 16 | 0x8000);
+    return zeros < after ? after - zeros : 0;
+}
+
+/* The cell that ends with these 16 bytes, which may be read. */
+static AVX2 inline bool parse_wide(const char *text, size_t length, char point, double *value,
+                                   rfi_number_facts *seen)
+{
+    const uint32_t sign = text[0] == '-';
+    const size_t n = length - sign;
+    if (n - 1 >= WIDE_BYTES)
+        return false;
+    const __m128i bytes = bytes_at(text + length - WIDE_BYTES);
+    const __m128i less = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const uint32_t inside = 0xFFFFu << (WIDE_BYTES - n) & 0xFFFF, first = 1u << (WIDE_BYTES - n);
+    const uint32_t digits =
+        (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(less, _mm_set1_epi8(9)), less)) & inside;
+    const uint32_t points = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(point))) & inside;
+    const uint32_t zero = text[sign] == '0' ? first : 0;
+    uint32_t odd = (inside ^ (digits | points)) | (first & ~digits) | (points & 0x8000) |
+                   (points & (points - 1)) | (zero << 1 & digits);
+    odd |= n > DIGITS_MAX + (size_t)(points != 0);
+    if (__builtin_expect(odd != 0, 0))
+        return false;
+    const int32_t gap = __builtin_clz(points << 16 | 0x8000); /* bytes behind the point; 16 without one */
+    const int32_t after = points ? gap : 0;
+    const __m128i alone = _mm_andnot_si128(bytes_at(ones_then_zeros + n), less);
+    const __m128i order = _mm_add_epi8(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                       bytes_at(ones_then_zeros + gap));
+    const __m128i closed = _mm_shuffle_epi8(alone, order);
+    const int64_t whole = value_of(closed);
+    *value = (double)(sign ? -whole : whole) / tens[after];
+    seen->minus |= sign;
+    if (__builtin_expect((after > seen->decimals) | (after > seen->max_written) | (after < seen->min_written),
+                         0)) {
+        const int32_t decimals = significant(closed, after);
+        seen->decimals = decimals > seen->decimals ? decimals : seen->decimals;
+        seen->max_written = after > seen->max_written ? after : seen->max_written;
+        seen->min_written = after < seen->min_written ? after : seen->min_written;
+    }
+    return true;
+}
+
+static AVX2 inline void read_cell(const rfi_number_road *road, int64_t i, double *values,
+                                  rfi_number_facts *seen)
+{
+    const char *text = rfi_csv_cell_text(&road->cells, i);
+    const size_t length = rfi_csv_cell_length(&road->cells, i);
+    if (__builtin_expect(text + length - road->cells.first < WIDE_BYTES || length == 0, 0) ||
+        !parse_wide(text, length, road->point, &values[i], seen))
+        values[i] = road->door(road->arg, i);
+}
+
+AVX2 void rfi_numbers_read_avx2(const rfi_number_road *road, double *values, rfi_number_facts *facts)
+{
+    rfi_number_facts seen = RFI_NUMBER_FACTS_NONE;
+    for (int64_t i = 0; i < road->cells.n; i++)
+        read_cell(road, i, values, &seen);
+    rfi_number_facts_merge(facts, &seen);
+}
+
+/* ---- eight cells at once ------------------------------------------------------------------- */
+
+#define AVX512 __attribute__((target("avx2,bmi,bmi2,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")))
+
+/* What the lanes have shown so far. */
+typedef struct lanes_seen {
+    __m512i decimals, max_written, min_written; /* of each lane */
+    __mmask8 minus;
+} lanes_seen;
+
+#define LANE_FIRST_BITS 0x0101010101010101u
+#define LANE_LAST_BITS  0x8080808080808080u
+
+/* The last eight bytes of each cell, and how many of them are the cell's without its sign. */
+typedef struct lanes {
+    __m512i bytes, n;
+    __mmask8 minus;
+} lanes;
+
+static AVX512 inline lanes load_lanes(const rfi_csv_cells *cells, int64_t i)
+{
+    const __m256i begins = _mm256_add_epi32(
+        _mm256_loadu_si256((const __m256i *)(const void *)(cells->begins + i)), _mm256_set1_epi32(1));
+    const __m256i ends = _mm256_loadu_si256((const __m256i *)(const void *)(cells->ends + i));
+    const __m512i from = _mm512_cvtepu32_epi64(begins), to = _mm512_cvtepu32_epi64(ends);
+    /* the first byte is the highest of the four that end with it: nothing behind the cell is read */
+    const __m256i heads = _mm512_i64gather_epi32(from, cells->data - 3, 1);
+    const __mmask8 minus = _mm256_cmpeq_epi32_mask(_mm256_srli_epi32(heads, 24), _mm256_set1_epi32('-'));
+    const __m512i length = _mm512_sub_epi64(to, from);
+    return (lanes){.bytes = _mm512_i64gather_epi64(to, cells->data - LANE_BYTES, 1),
+                   .n = _mm512_mask_sub_epi64(length, minus, length, _mm512_set1_epi64(1)),
+                   .minus = minus};
+}
+
+/* Eight digits in each lane to their number. */
+static AVX512 inline __m512i values_of(__m512i digits)
+{
+    const __m512i pairs = _mm512_maddubs_epi16(digits, _mm512_set1_epi16(0x010A));
+    const __m512i fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x00010064));
+    return _mm512_add_epi64(_mm512_mul_epu32(fours, _mm512_set1_epi64(10000)), _mm512_srli_epi64(fours, 32));
+}
+
+static AVX512 inline __mmask8 lanes_of(uint64_t bits)
+{
+    const __m512i bytes = _mm512_movm_epi8(bits);
+    return _mm512_test_epi64_mask(bytes, bytes);
+}
+
+/* Reads cells i to i + 7; gives those that are not plain numbers of up to eight bytes, whose values mean nothing. */
+static AVX512 inline __mmask8 read_lanes(const rfi_number_road *road, int64_t i, double *values,
+                                         lanes_seen *seen)
+{
+    const lanes in = load_lanes(&road->cells, i);
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi64(1), all = _mm512_set1_epi64(-1);
+    const __m512i eight = _mm512_set1_epi64(LANE_BYTES);
+    const __m512i bits_before = _mm512_slli_epi64(_mm512_sub_epi64(eight, in.n), 3);
+    const __mmask64 inside = _mm512_movepi8_mask(_mm512_sllv_epi64(all, bits_before));
+    const __m512i less = _mm512_sub_epi8(in.bytes, _mm512_set1_epi8('0'));
+    const __mmask64 digits = _mm512_mask_cmple_epu8_mask(inside, less, _mm512_set1_epi8(9));
+    const __mmask64 points = _mm512_mask_cmpeq_epi8_mask(inside, in.bytes, _mm512_set1_epi8(road->point));
+    const __mmask64 first = inside & ~((inside & ~LANE_LAST_BITS) << 1);
+    const __mmask64 zeros = _mm512_mask_testn_epi8_mask(first & ~LANE_LAST_BITS, less, less);
+    const uint64_t odd =
+        (inside ^ (digits | points)) | (first & ~digits) | (points & LANE_LAST_BITS) | (zeros << 1 & digits);
+    __m512i closed = _mm512_maskz_mov_epi8(digits, less), after = zero;
+    __mmask8 off = _mm512_cmpge_epu64_mask(_mm512_sub_epi64(in.n, one), eight);
+    if (points) {
+        const __m512i at = _mm512_movm_epi8(points);
+        const __m512i lowest = _mm512_and_si512(at, _mm512_sub_epi64(zero, at));
+        const __mmask8 has_point = _mm512_test_epi64_mask(at, at);
+        const __m512i before = _mm512_sub_epi64(lowest, one); /* all ones without a point */
+        const __m512i front = _mm512_and_si512(closed, before);
+        off |= _mm512_cmpneq_epi64_mask(at, _mm512_sub_epi64(_mm512_slli_epi64(lowest, 8), lowest));
+        closed = _mm512_or_si512(_mm512_andnot_si512(before, closed),
+                                 _mm512_mask_slli_epi64(front, has_point, front, 8));
+        after = _mm512_maskz_srli_epi64(has_point, _mm512_lzcnt_epi64(at), 3);
+    }
+    if (__builtin_expect(odd != 0, 0))
+        off |= lanes_of(odd);
+    const __mmask8 good = (__mmask8)~off;
+    const __m512i whole = values_of(closed);
+    const __m512d signed_value = _mm512_cvtepi64_pd(_mm512_mask_sub_epi64(whole, in.minus, zero, whole));
+    __m512d value = signed_value;
+    if (points)
+        value = _mm512_div_pd(signed_value, _mm512_permutexvar_pd(after, _mm512_loadu_pd(tens)));
+    _mm512_storeu_pd(values + i, value);
+    seen->minus |= in.minus & good;
+    seen->max_written = _mm512_mask_max_epi64(seen->max_written, good, seen->max_written, after);
+    seen->min_written = _mm512_mask_min_epi64(seen->min_written, good, seen->min_written, after);
+    if (points) {
+        const __m512i final_zeros = _mm512_srli_epi64(_mm512_lzcnt_epi64(closed), 3);
+        const __m512i significant = _mm512_sub_epi64(after, _mm512_min_epi64(final_zeros, after));
+        seen->decimals = _mm512_mask_max_epi64(seen->decimals, good, seen->decimals, significant);
+    }
+    return off;
+}
+
+static AVX512 inline void read_off(const rfi_number_road *road, int64_t i, __mmask8 off, double *values,
+                                   rfi_number_facts *seen)
+{
+    for (uint32_t left = off; left; left &= left - 1)
+        read_cell(road, i + (int64_t)__builtin_ctz(left), values, seen);
+}
+
+AVX512 void rfi_numbers_read_avx512(const rfi_number_road *road, double *values, rfi_number_facts *facts)
+{
+    const rfi_csv_cells *const cells = &road->cells;
+    rfi_number_facts seen = RFI_NUMBER_FACTS_NONE;
+    lanes_seen together = {.decimals = _mm512_setzero_si512(),
+                           .max_written = _mm512_setzero_si512(),
+                           .min_written = _mm512_set1_epi64(INT32_MAX)};
+    int64_t i = 0;
+    while (i < cells->n && rfi_csv_cell_text(cells, i) - cells->first < LANE_BYTES)
+        read_cell(road, i++, values, &seen);
+    /* the last cell of a file may begin where the file ends */
+    const int64_t n = cells->n - (cells->n && rfi_csv_cell_text(cells, cells->n - 1) == cells->limit);
+    for (; i + LANES <= n; i += LANES) {
+        const __mmask8 off = read_lanes(road, i, values, &together);
+        if (__builtin_expect(off != 0, 0))
+            read_off(road, i, off, values, &seen);
+    }
+    for (; i < cells->n; i++)
+        read_cell(road, i, values, &seen);
+    seen.minus |= together.minus != 0;
+    rfi_number_facts_merge(facts, &seen);
+    rfi_number_facts_merge(
+        facts, &(rfi_number_facts){.decimals = (int32_t)_mm512_reduce_max_epi64(together.decimals),
+                                   .max_written = (int32_t)_mm512_reduce_max_epi64(together.max_written),
+                                   .min_written = (int32_t)_mm512_reduce_min_epi64(together.min_written)});
+}
+
+#endif
