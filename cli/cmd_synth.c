@@ -22,7 +22,7 @@ typedef struct synth {
     int64_t n_rows; /* to make                                                       */
     double sample_s;
     rf_params params;
-    rf_table *real;
+    rf_table *real, *holdout;
     rf_fitted *fitted;
 } synth;
 
@@ -120,6 +120,8 @@ static rf_code train(synth *s, rf_error *err)
         .compat = cli->options.given[RF_OPT_COMPAT],
         .max_categories = (int32_t)max_categories,
         .device = cli->device,
+        .where = cli->options.values[RF_OPT_WHERE].text,
+        .n_where = cli->options.values[RF_OPT_WHERE].n,
         .checkpoint_path = s->checkpoint,
         .resume = cli->options.given[RF_OPT_RESUME],
         .progress = rf_progress_show,
@@ -145,6 +147,7 @@ static rf_code read_and_train(synth *s, rf_error *err)
     RF_TRY(rf_cli_open_device(cli, err));
     RF_TRY(rf_cli_table_options(cli, &read, err));
     RF_TRY(rf_table_read(&s->real, s->input, &read, &cli->notes, err));
+    RF_TRY(rf_cli_read_holdout(cli, s->real, &s->holdout, err));
     rf_cli_show_notes(cli);
     char rows_text[32];
     rf_count_text(rows_text, sizeof rows_text, s->real->n_rows);
@@ -249,7 +252,7 @@ static rf_code judge_rows(synth *s, const char *path, rf_error *err)
         .sample_seconds = s->sample_s,
         .device = s->cli->device->summary,
     };
-    RF_TRY(rf_cli_report(s->cli, s->real, path, &context, err));
+    RF_TRY(rf_cli_report(s->cli, s->real, s->holdout, path, &context, err));
 out:
     rf_buf_free(&params);
     return rc;
@@ -312,6 +315,7 @@ out:
     rf_free(s.spool);
     rf_free(s.checkpoint);
     rf_fitted_free(s.fitted);
+    rf_table_free(s.holdout);
     rf_table_free(s.real);
     return rc;
 }

@@ -163,6 +163,35 @@ static rf_code check_writable(const char *path, rf_error *err)
     return check_folder(path, err);
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+static rf_code refuse_same(const char *path, const rf_texts *inputs, rf_error *err)
+{
+    for (int32_t i = 0; i < inputs->n; i++)
+        if (is_same_file(path, inputs->text[i]))
+            return rf_fail(err, RF_USAGE,
+                           "%s is read by this command and would be lost; give the result another name",
+                           path);
+    return RF_OK;
+}
+
+rf_code rf_cli_check_result(const rf_cli *cli, const char *path, rf_error *err)
+{
+    const rf_options *options = &cli->options;
+    rf_code rc = RF_OK;
+    RF_TRY(check_writable(path, err));
+    RF_TRY(refuse_same(path, &options->operands, err));
+    RF_TRY(refuse_same(path, &options->values[RF_OPT_HOLDOUT], err));
+    RF_TRY(refuse_same(path, &options->values[RF_OPT_METADATA], err));
+out:
+    return rc;
+}
+
 rf_code rf_cli_output(rf_cli *cli, const char **out, rf_error *err)
 {
     *out = rf_options_text(&cli->options, RF_OPT_OUTPUT, NULL);
@@ -170,10 +199,7 @@ rf_code rf_cli_output(rf_cli *cli, const char **out, rf_error *err)
         return rf_fail(err, RF_USAGE, "say where the result goes: -o FILE");
     if (!strcmp(*out, "-") && cli->json)
         return rf_fail(err, RF_USAGE, "-o - and --json both want standard output; choose one");
-    rf_code rc = check_writable(*out, err);
-    for (int32_t i = 0; rc == RF_OK && i < cli->options.values[RF_OPT_REPORT].n; i++)
-        rc = check_writable(cli->options.values[RF_OPT_REPORT].text[i], err);
-    return rc;
+    return rf_cli_check_result(cli, *out, err);
 }
 
 /* ------------------------------------------------------------------ talking */

@@ -47,7 +47,11 @@ rf_code rf_cli_table_options(rf_cli *cli, rf_table_options *out, rf_error *err) 
 /* --seed, or a fresh one. */
 rf_code rf_cli_seed(rf_cli *cli, uint64_t *out, rf_error *err) RF_MUST_CHECK;
 
-/* -o, and a look at whether something can be written there, before long work. */
+/* Before long work: can something be written at `path`, and is it none of the files that this command reads?
+ * INPUT, NOT_FOUND or IO for the folder, USAGE for a file that would be lost. */
+rf_code rf_cli_check_result(const rf_cli *cli, const char *path, rf_error *err) RF_MUST_CHECK;
+
+/* -o, checked so. */
 rf_code rf_cli_output(rf_cli *cli, const char **out, rf_error *err) RF_MUST_CHECK;
 
 /* Prints the warnings that came since the last call. */

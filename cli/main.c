@@ -166,8 +166,8 @@ static int refuse_command(const char *name)
     for (int i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;
     const char *near = rf_text_nearest(name, names, N_COMMANDS);
-    fprintf(stderr, "rowforge: there is no command %s in this version%s%s; rowforge --help lists them\n",
-            name, near ? "; did you mean " : "", near ? near : "");
+    fprintf(stderr, "rowforge: there is no command %s in this version%s%s%s rowforge --help lists them\n",
+            name, near ? "; did you mean " : ";", near ? near : "", near ? "?" : "");
     return rf_code_exit(RF_USAGE);
 }
 

@@ -37,10 +37,10 @@ typedef enum rf_command {
     X(EPOCHS, "epochs", 0, "E", RF_CMD_TRAINS, "passes over the table (default: by its size)")               \
     X(SET, "set", 0, "NAME=VALUE", RF_CMD_TRAINS, "a parameter of the model, listed below; may repeat")      \
     X(ROWS, "rows", 'n', "N", RF_CMD_WRITES | RF_CMD_DEMO_DATA,                                              \
-      "rows to make (default: as many as were learned from)")                                                \
+      "rows to make (default: as many as were learned from; demo-data: 10000)")                              \
     X(WHERE, "where", 0, "COLUMN=VALUE", RF_CMD_WRITES, "only rows with this value; may repeat")             \
     X(SEED, "seed", 0, "S", RF_CMD_WORKS | RF_CMD_EVALUATE | RF_CMD_DEMO_DATA,                               \
-      "same data, parameters and seed: same bytes (default: drawn and printed)")                             \
+      "same data, parameters and seed: same bytes (default: drawn and printed; demo-data: 1)")               \
     X(REPORT, "report", 0, "FILE", RF_CMD_SYNTH | RF_CMD_EVALUATE,                                           \
       "quality report, .html or .json; may repeat")                                                          \
     X(HOLDOUT, "holdout", 0, "FILE", RF_CMD_SYNTH | RF_CMD_EVALUATE,                                         \

@@ -11,7 +11,7 @@
 #include "core/clock.h"
 
 static const double bar_interval_s = 0.1, line_interval_s = 10.0;
-enum { BAR_WIDTH = 24 };
+enum { BAR_WIDTH = 24, BAR_LEAST = 8, TAIL_MAX = 256 };
 
 /* ------------------------------------------------------------------ stopping */
 
@@ -81,28 +81,36 @@ void rf_count_text(char *out, size_t capacity, int64_t count)
     out[at] = '\0';
 }
 
-static void losses_text(char *out, size_t capacity, const rf_losses *losses)
+static void losses_text(char *out, size_t capacity, const rf_losses *losses, bool brief)
 {
     out[0] = '\0';
     if (isfinite(losses->discriminator))
-        snprintf(out, capacity, "  generator %.3f, discriminator %.3f", losses->generator,
-                 losses->discriminator);
+        snprintf(out, capacity, brief ? "  losses %.2f %.2f" : "  generator %.3f, discriminator %.3f",
+                 losses->generator, losses->discriminator);
     else if (isfinite(losses->generator))
         snprintf(out, capacity, "  loss %.3f", losses->generator);
 }
 
-/* Everything after the bar: "epoch 12/300  generator …  96,000 rows/s  1:12 left". */
-static void tail_text(char *out, size_t capacity, const rf_progress *progress)
+/* What stands after the bar, from all there is to say down to nothing, for narrower and narrower terminals. */
+typedef enum tail { TAIL_FULL, TAIL_BRIEF, TAIL_NO_LOSS, TAIL_NO_RATE, TAIL_TIME, TAIL_NONE } tail;
+
+/* "  epoch 12/300  generator …  96,000 rows/s  1:12 left" */
+static void tail_text(char out[TAIL_MAX], const rf_progress *progress, tail form)
 {
-    char losses[96] = "", rate[32], left[32], where[64] = "";
-    rf_count_text(rate, sizeof rate, (int64_t)progress->rows_per_s);
+    char losses[96] = "", count[32], rate[48] = "", left[32], where[64] = "";
+    rf_count_text(count, sizeof count, (int64_t)progress->rows_per_s);
     rf_duration_text(left, sizeof left, progress->eta_s);
-    if (progress->epochs > 0) {
+    if (form <= TAIL_NO_LOSS)
+        snprintf(rate, sizeof rate, "  %s rows/s", count);
+    if (form <= TAIL_NO_RATE && progress->epochs > 0)
         snprintf(where, sizeof where, "  epoch %lld/%lld", (long long)progress->epoch,
                  (long long)progress->epochs);
-        losses_text(losses, sizeof losses, &progress->losses);
-    }
-    snprintf(out, capacity, "%s%s  %s rows/s  %s left", where, losses, rate, left);
+    if (form <= TAIL_BRIEF && progress->epochs > 0)
+        losses_text(losses, sizeof losses, &progress->losses, form == TAIL_BRIEF);
+    if (form == TAIL_NONE)
+        out[0] = '\0';
+    else
+        snprintf(out, TAIL_MAX, "%s%s%s  %s left", where, losses, rate, left);
 }
 
 /* ------------------------------------------------------------------ showing */
@@ -111,7 +119,8 @@ void rf_progress_view_init(rf_progress_view *view, bool quiet)
 {
     memset(view, 0, sizeof *view);
     view->quiet = quiet;
-    view->terminal = isatty(STDERR_FILENO) == 1;
+    const char *terminal = getenv("TERM");
+    view->terminal = isatty(STDERR_FILENO) == 1 && !(terminal && !strcmp(terminal, "dumb"));
     const char *locale = getenv("LC_ALL");
     if (!locale || !*locale)
         locale = getenv("LC_CTYPE");
@@ -129,17 +138,23 @@ static int terminal_columns(void)
     return 80;
 }
 
+/* A line never wraps: the carriage return would not find its begin. So the tail gives way before the bar, and the bar
+ * before the share. */
 static void draw_bar(rf_progress_view *view, const rf_progress *progress, double share)
 {
-    char tail[256], bar[BAR_WIDTH * 3 + 1] = "";
-    tail_text(tail, sizeof tail, progress);
-    const int full = (int)(share * BAR_WIDTH + 0.5);
-    for (int i = 0; i < BAR_WIDTH; i++)
+    char head[32], after[TAIL_MAX], bar[BAR_WIDTH * 3 + 1] = "";
+    const int phase = snprintf(head, sizeof head, "%s ", progress->phase);
+    const int room = terminal_columns() - 1 - phase - 5; /* " 100%" */
+    int width = 0;
+    for (tail form = TAIL_FULL; form <= TAIL_NONE && width < BAR_LEAST; form++) {
+        tail_text(after, progress, form);
+        width = room - (int)strlen(after);
+    }
+    width = width > BAR_WIDTH ? BAR_WIDTH : width < 0 ? 0 : width;
+    const int full = (int)(share * width + 0.5);
+    for (int i = 0; i < width; i++)
         strcat(bar, i < full ? (view->unicode ? "█" : "#") : (view->unicode ? "░" : "."));
-    const int head = 9 + 2 + BAR_WIDTH + 5;
-    const int room = terminal_columns() - head - 1;
-    fprintf(stderr, "\r%-9s  %s %3d%%%.*s\033[K", progress->phase, bar, (int)(share * 100),
-            room > 0 ? room : 0, tail);
+    fprintf(stderr, "\r%s%s %3d%%%s\033[K", room >= 0 ? head : "", bar, (int)(share * 100), after);
     fflush(stderr);
     view->shown = true;
 }
@@ -155,9 +170,9 @@ bool rf_progress_show(void *arg, const rf_progress *progress)
         if (view->terminal) {
             draw_bar(view, progress, share);
         } else {
-            char tail[256];
-            tail_text(tail, sizeof tail, progress);
-            fprintf(stderr, "%s %d%%%s\n", progress->phase, (int)(share * 100), tail);
+            char after[TAIL_MAX];
+            tail_text(after, progress, TAIL_FULL);
+            fprintf(stderr, "%s %d%%%s\n", progress->phase, (int)(share * 100), after);
         }
     }
     return !rf_interrupted();

@@ -205,9 +205,13 @@ static bool take_value(rf_params *params, const param *row, const json_t *json)
     return take_dims(row, json, field_of(params, row));
 }
 
-/* "256,256" and "256" are lists too. */
+/* "256,256" and "256" are lists too, and a flag may be written as Python writes it. */
 static json_t *parse_value(const param *row, const char *value, bool *no_memory)
 {
+    if (row->type == TYPE_FLAG && (!strcmp(value, "True") || !strcmp(value, "False"))) {
+        *no_memory = false;
+        return json_boolean(value[0] == 'T');
+    }
     json_t *json = NULL;
     rf_buf text;
     rf_buf_init(&text);

@@ -135,6 +135,16 @@ out:
     return rc;
 }
 
+static rf_code check_conditions(const rf_transform *transform, const rf_fit_options *options, rf_error *err)
+{
+    rf_condition condition;
+    rf_code rc = RF_OK;
+    for (int32_t i = 0; i < options->n_where; i++)
+        RF_TRY(rf_transform_condition(transform, options->where[i], &condition, err));
+out:
+    return rc;
+}
+
 rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *options, rf_notes *notes,
                rf_error *err)
 {
@@ -148,6 +158,7 @@ rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *opt
     fitted->device = options->device;
     RF_TRY(
         rf_transform_fit(&fitted->transform, table, &transform_options, options->device->pool, notes, err));
+    RF_TRY(check_conditions(fitted->transform, options, err));
     fitted->info = (rf_fitted_info){.params = options->params,
                                     .seed = options->seed,
                                     .n_rows = table->n_rows,

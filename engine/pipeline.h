@@ -38,6 +38,10 @@ typedef struct rf_fit_options {
     uint64_t seed;
     bool compat;
     int32_t max_categories; /* 0: the transform's default                                */
+    const char *const
+        *where; /* conditions that samples will be asked for ("column=value"): one that cannot be
+                                 met is refused here, before the training */
+    int32_t n_where;
     rf_device *device;
     const char *checkpoint_path; /* NULL: none. Written at least every checkpoint_s seconds   */
     double checkpoint_s;         /* 0: 10                                                     */
@@ -50,7 +54,7 @@ typedef struct rf_fit_options {
 typedef struct rf_fitted rf_fitted;
 
 /* Codes the table and trains. *out is the caller's (rf_fitted_free) and holds no row of `table`, which is
- * only read. INPUT for a table that cannot be learned from, NO_MEMORY with both numbers when the plan does
+ * only read. INPUT for a table that cannot be learned from or a condition that it never meets, NO_MEMORY with both numbers when the plan does
  * not fit, DIVERGED naming the epoch, CORRUPT for a damaged checkpoint. The checkpoint is removed by the
  * caller once the result is safe (rf_checkpoint_remove). */
 rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *options, rf_notes *notes,

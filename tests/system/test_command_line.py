@@ -1,10 +1,40 @@
 """The command line as a person meets it."""
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
 import unittest
 
-from driver import Case, read_csv, run
+import driver
+from driver import Case, read_bytes, read_csv, run
 
 COMMANDS = ["synth", "fit", "sample", "evaluate", "profile", "demo-data", "devices"]
+
+
+def on_terminal(columns, *words, terminal="xterm"):
+    """What a terminal of that width is sent on standard error."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([driver.BINARY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=theirs,
+                               env=dict(os.environ, TERM=terminal))
+    os.close(theirs)
+    seen = b""
+    while chunk := read_terminal(ours):
+        seen += chunk
+    os.close(ours)
+    process.wait()
+    return seen.decode()
+
+
+def read_terminal(fd):
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # the other end is closed
+        return b""
 
 
 class CommandLine(Case):
@@ -80,6 +110,50 @@ class CommandLine(Case):
         self.assertEqual(document["rows"], 400)
         self.assertEqual(document["params"]["epochs"], 2)
         self.assertIn("quality", document)
+
+    def test_a_result_never_replaces_what_the_command_reads(self):
+        table, other = self.table(60), self.table(60, name="other.csv", seed=2)
+        link, model, report = self.path("link.csv"), self.path("m.rfm"), self.path("r.html")
+        os.symlink(table, link)
+        self.ok("fit", table, "-o", model, "--epochs", 1, "--quiet")
+        before = {path: read_bytes(path) for path in (table, other, model)}
+        for words in (["synth", table, "-o", table], ["synth", link, "-o", table], ["fit", table, "-o", link],
+                      ["synth", table, "-o", other, "--holdout", other], ["sample", model, "-o", model]):
+            with self.subTest(words=words):
+                self.refused(2, *words, saying="another name")
+        self.refused(2, "synth", table, "-o", report, "--report", report, saying="both")
+        self.assertEqual(before, {path: read_bytes(path) for path in before})
+
+    def test_what_comes_after_the_training_is_checked_before_it(self):
+        table, out = self.table(60), self.path("o.csv")
+        self.file("foreign.csv", "x,y\n1,2\n3,4\n")
+        # so many epochs that nobody would wait for them
+        for words, part in ((["--where", "region=west"], "west"), (["--holdout", self.path("no.csv")], "no.csv"),
+                            (["--holdout", self.path("foreign.csv")], "none of the table's columns"),
+                            (["--report", self.path("no/r.html")], "folder")):
+            with self.subTest(words=words):
+                self.refused(3, "synth", table, "-o", out, "--epochs", 1000000, *words, saying=part)
+
+    def test_a_report_says_which_columns_the_other_table_lacks(self):
+        table, part = self.table(60), self.file("part.csv", "age,region\n30,north\n40,south\n")
+        _, err = self.ok("evaluate", table, part)
+        self.assertIn("lacks 7 of the 9 columns (id, ", err)
+
+    def test_a_progress_line_fits_any_terminal(self):
+        table = self.table(400)
+        for columns in (200, 80, 40, 12, 3):
+            with self.subTest(columns=columns):
+                sent = on_terminal(columns, "synth", table, "-o", self.path("o.csv"), "--epochs", 150)
+                lines = re.findall("\r([^\r\n]*%[^\r\n]*)\x1b\\[K", sent)
+                self.assertTrue(lines, sent)
+                self.assertLess(max(map(len, lines)), max(columns, 6))
+                if columns >= 80:
+                    for part in ("epoch", "losses" if columns == 80 else "discriminator", "rows/s", "left"):
+                        self.assertIn(part, lines[-1])
+
+    def test_a_dumb_terminal_gets_no_escapes(self):
+        sent = on_terminal(80, "synth", self.table(400), "-o", self.path("o.csv"), "--epochs", 150, terminal="dumb")
+        self.assertNotIn("\x1b", sent)
 
     def test_a_pipe_in_and_a_pipe_out(self):
         table = open(self.table(), "rb").read()
