@@ -153,6 +153,13 @@ typedef struct rf_signed {
 rf_code rf_storage_open_token(rf_storage *storage, const char *token, int64_t now_ms, rf_signed *out,
                               rf_error *err) RF_MUST_CHECK;
 
+/* ---- for tests ------------------------------------------------------------------------------- */
+
+/* The nth operation on a folder's files from now (1 = the next; opening, writing, syncing and renaming count) fails as on a full disk,
+ * once; 0 = off. */
+void rf_storage_fail_at(int64_t nth);
+int64_t rf_storage_op_count(void);
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Whether this may be a key; a prefix may also be empty and may end with '/'. */
