@@ -12,7 +12,10 @@
 
 /* ------------------------------------------------------------------ datasets */
 
-rf_code rf_db_dataset_insert(rf_db_tx *tx, rf_dataset *dataset, rf_error *err) RF_MUST_CHECK; /* sets id */
+/* The next id, for those who put it into a key before the row is there. */
+rf_code rf_db_dataset_id(rf_db_tx *tx, int64_t *out, rf_error *err) RF_MUST_CHECK;
+/* Sets id unless it is set. */
+rf_code rf_db_dataset_insert(rf_db_tx *tx, rf_dataset *dataset, rf_error *err) RF_MUST_CHECK;
 rf_code rf_db_dataset_find(rf_db_tx *tx, int64_t user_id, int64_t id, rf_arena *arena, rf_dataset *out,
                            bool *found, rf_error *err) RF_MUST_CHECK;
 /* Newest first, ids below before_id (0: from the top), without profile and kinds. */
