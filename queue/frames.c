@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
-
-enum { BODY_MAX = 8 << 20 };
+#include "domain/result.h"
 
 /* ------------------------------------------------------------------ frames */
 
@@ -160,5 +159,5 @@ bool rfi_get_event(rf_reader *reader, rf_event *out)
     if (reader->failed || kind >= RF_EVENT_KIND_COUNT)
         return false;
     out->kind = (rf_event_kind)kind;
-    return rfi_get_owned(reader, BODY_MAX, &out->body) && rfi_frame_used(reader);
+    return rfi_get_owned(reader, RF_RESULT_BYTES_MAX, &out->body) && rfi_frame_used(reader);
 }

@@ -69,10 +69,8 @@ static void drop(rfi_memory *m, rfi_event_node *node)
 
 rf_code rfi_events_add(rfi_memory *m, const rf_event *event, rf_error *err)
 {
-    const size_t size = event->body ? strnlen(event->body, RFI_BODY_MAX + 1) : 0;
+    const size_t size = event->body ? strlen(event->body) : 0;
     rfi_event_node *node = NULL;
-    if (size > RFI_BODY_MAX)
-        return rf_fail(err, RF_USAGE, "an event of job %lld is too large", (long long)event->job_id);
     rfi_entry *entry = rfi_id_map_find(&m->entries, event->job_id);
     if (entry && entry->token != event->token)
         entry = NULL;

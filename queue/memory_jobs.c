@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "domain/plan.h"
 #include "queue/memory_state.h"
 
 /* ------------------------------------------------------------------ places */
@@ -148,13 +149,13 @@ out:
 
 static rf_code check_offer(const rf_offer *offer, size_t *plan_size, rf_error *err)
 {
-    *plan_size = offer->plan ? strnlen(offer->plan, RFI_PLAN_MAX + 1) : 0;
+    *plan_size = offer->plan ? strnlen(offer->plan, RF_PLAN_BYTES_MAX + 1) : 0;
     if (offer->job_id < 1 || offer->token < 0)
         return rf_fail(err, RF_USAGE, "an offer needs a job and a token");
     if (offer->priority < 0 || offer->priority > RF_PRIORITY_MAX)
         return rf_fail(err, RF_USAGE, "priority %d of job %lld is not within 0 to %d", offer->priority,
                        (long long)offer->job_id, RF_PRIORITY_MAX);
-    if (*plan_size > RFI_PLAN_MAX)
+    if (*plan_size > RF_PLAN_BYTES_MAX)
         return rf_fail(err, RF_USAGE, "the plan of job %lld is too large", (long long)offer->job_id);
     return RF_OK;
 }

@@ -27,8 +27,6 @@
 enum {
     RFI_CLASSES_MAX = 64,
     RFI_EVENTS_MAX = 200000,
-    RFI_PLAN_MAX = 4 << 20,
-    RFI_BODY_MAX = 8 << 20,
     RFI_STREAM_JSON_MAX = 64 << 10,
     RFI_STREAM_ENTRIES = 1000,
 };

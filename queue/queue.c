@@ -1,7 +1,10 @@
 /* queue.c - the header's verbs, handed to whichever side the caller was given. */
 #include "queue/queue.h"
 
+#include <string.h>
+
 #include "core/alloc.h"
+#include "domain/result.h"
 #include "queue/queue_seam.h"
 
 static rf_code not_here(const rf_queue *queue, const char *verb, rf_error *err)
@@ -128,6 +131,9 @@ rf_code rf_queue_beat_wait(rf_queue *queue, int64_t worker_id, int64_t timeout_m
 
 rf_code rf_queue_send(rf_queue *queue, const rf_event *event, rf_error *err)
 {
+    if (event->body && strnlen(event->body, RF_RESULT_BYTES_MAX + 1) > RF_RESULT_BYTES_MAX)
+        return rf_fail(err, RF_USAGE, "an event of job %lld has more than %d bytes", (long long)event->job_id,
+                       (int)RF_RESULT_BYTES_MAX);
     PASS(send, "take events", event, err);
 }
 
