@@ -1,0 +1,47 @@
+/* stream.h - a reply whose bytes come bit by bit, from whoever has them.
+ *
+ * The server reads a stream when the client can take more. A stream that has nothing now answers 0; its connection
+ * then sleeps without cost until somebody calls rfi_stream_wake. The source frees itself in `close`, after which
+ * nobody may wake it: whoever wakes from another thread must take it off his list there, under his own lock.
+ *
+ * Locks: a waker may hold its own lock while it wakes; `read` is called under the stream's lock and must take no
+ * lock under which somebody wakes.
+ */
+#ifndef RF_API_STREAM_H
+#define RF_API_STREAM_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+enum { RFI_STREAM_END = -1, RFI_STREAM_BROKEN = -2 };
+
+typedef struct rfi_stream rfi_stream;
+struct rfi_stream {
+    /* up to `capacity` bytes; 0: nothing now; or RFI_STREAM_…. One call at a time. */
+    ssize_t (*read)(rfi_stream *stream, char *out, size_t capacity);
+    void (*close)(rfi_stream *stream); /* frees the stream, wherever its end came from */
+    /* below: the server's */
+    pthread_mutex_t lock;
+    bool woken, asleep;
+    rfi_stream *outer; /* reads this one; it sleeps instead */
+    struct MHD_Connection *connection;
+};
+
+/* Before anybody may wake it. */
+void rfi_stream_init(rfi_stream *stream, ssize_t (*read)(rfi_stream *, char *, size_t),
+                     void (*close)(rfi_stream *));
+void rfi_stream_destroy(rfi_stream *stream); /* what init made; called by `close` */
+void rfi_stream_wake(rfi_stream *stream);
+
+/* The library's response that reads the stream and closes it at the end; size_bytes -1: until it ends. */
+struct MHD_Response *rfi_stream_response(rfi_stream *stream, struct MHD_Connection *connection,
+                                         int64_t size_bytes);
+
+/* The same bytes, compressed: takes `inner`. NULL without memory, and then `inner` is still the caller's. */
+rfi_stream *rfi_stream_gzip(rfi_stream *inner);
+
+#endif
