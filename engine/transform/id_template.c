@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/alloc.h"
 #include "engine/transform/ids.h"
 
 enum {
@@ -8,8 +9,11 @@ enum {
     REPEAT_FREE = 8, /* repetitions where a regex sets no upper limit          */
     REPEAT_MAX = RFI_ID_POSITIONS_MAX,
     GROUP_DEPTH_MAX = 8,
-    SURE_FACTOR = 16, /* ids for each character seen, for a position to allow those only */
-    SMALL_FACTOR = 4, /* a make with fewer texts than this for each id is widened        */
+    SURE_FACTOR = 16,   /* ids for each character seen, for a position to allow those only */
+    LAYOUTS_MAX = 4096, /* layouts that are counted; a power of two                        */
+    LAYOUT_SHARE = 16,  /* a layout speaks for the ids when it has this part of a length's */
+    SPARE_EACH = 64,    /* texts wanted for each id ...                                    */
+    SPARE_GAPS = 64,    /* ... and for each id and gap: the fewer gaps are kept, the wider  */
 };
 
 static const uint64_t size_max = UINT64_C(1) << 62;
@@ -262,8 +266,34 @@ static bool is_template_text(const char *text, size_t length)
     return true;
 }
 
-/* 0 when no id can be a template's. */
-static size_t commonest_length(const rf_dict *dict, int64_t *n_ids)
+/* The ids that a template is learned from. */
+typedef struct crowd {
+    size_t length;
+    uint64_t layout; /* 0: any */
+    int64_t n_ids;   /* 0: none can be a template's */
+} crowd;
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Where a text has which character that is neither letter nor digit, and how long it is: a hash (FNV-1a), never 0. */
+static uint64_t layout_of(const char *text, size_t length)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)(is_alphanumeric(text[i]) ? 'x' : text[i])) * UINT64_C(1099511628211);
+    return hash ? hash : 1;
+}
+
+static bool belongs(const crowd *c, const char *text, size_t length)
+{
+    return length == c->length && is_template_text(text, length) &&
+           (c->layout == 0 || c->layout == layout_of(text, length));
+}
+
+static crowd commonest_length(const rf_dict *dict)
 {
     int64_t counts[RFI_ID_POSITIONS_MAX + 1] = {0};
     size_t length, best = 0;
@@ -275,16 +305,58 @@ static size_t commonest_length(const rf_dict *dict, int64_t *n_ids)
     for (length = 1; length <= RFI_ID_POSITIONS_MAX; length++)
         if (counts[length] > 0 && counts[length] >= counts[best])
             best = length;
-    *n_ids = counts[best];
-    return best;
+    return (crowd){.length = best, .n_ids = counts[best]};
 }
 
-static void collect_sets(char_set *sets, const rf_dict *dict, size_t wanted)
+/* Counts one id's layout, in a table that probes one slot after the other and is never quite full. */
+static void count_layout(crowd *table, int32_t *n, const char *text, size_t length)
+{
+    const uint64_t layout = layout_of(text, length);
+    uint64_t at = layout % LAYOUTS_MAX;
+    while (table[at].n_ids > 0 && (table[at].layout != layout || table[at].length != length))
+        at = (at + 1) % LAYOUTS_MAX;
+    if (table[at].n_ids == 0) {
+        if (*n == LAYOUTS_MAX / 2)
+            return;
+        (*n)++;
+        table[at] = (crowd){.length = length, .layout = layout};
+    }
+    table[at].n_ids++;
+}
+
+/* Of the ids that share a layout the most, where those are not too few ("10.0.0.1" is learned from ids with their points
+ * in the same places); else of the commonest length. */
+static rf_code find_crowd(crowd *out, const rf_dict *dict, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    crowd *table = NULL, best = {0};
+    int32_t n = 0;
+    *out = commonest_length(dict);
+    RF_TRY(RF_NEW_ARRAY(&table, LAYOUTS_MAX, "the ids of a column", err));
+    for (int32_t i = 0; i < dict->n; i++) {
+        size_t length;
+        const char *text = rf_dict_text(dict, i, &length);
+        if (is_template_text(text, length))
+            count_layout(table, &n, text, length);
+    }
+    for (int32_t i = 0; i < LAYOUTS_MAX; i++) {
+        const crowd *c = &table[i];
+        if (c->n_ids > best.n_ids || (c->n_ids == best.n_ids && c->length > best.length))
+            best = *c;
+    }
+    if (best.n_ids > 1 && best.n_ids >= out->n_ids / LAYOUT_SHARE)
+        *out = best;
+out:
+    rf_free(table);
+    return rc;
+}
+
+static void collect_sets(char_set *sets, const rf_dict *dict, const crowd *c)
 {
     for (int32_t i = 0; i < dict->n; i++) {
         size_t length;
         const char *text = rf_dict_text(dict, i, &length);
-        if (length != wanted || !is_template_text(text, length))
+        if (!belongs(c, text, length))
             continue;
         for (size_t j = 0; j < length; j++)
             sets[j].has[(int)text[j]] = true;
@@ -330,35 +402,126 @@ static bool is_digit_position(const char_set *set)
     return all > 0 && count_chars(set, '0', '9') == all;
 }
 
-/* `every`: also positions that never vary. */
-static void fill_template(rfi_id_template *out, const char_set *sets, size_t length, int64_t n_ids,
+/* The end of the digits that begin at position j. */
+static size_t end_of_digits(const char_set *sets, size_t length, size_t j)
+{
+    while (j < length && is_digit_position(&sets[j]))
+        j++;
+    return j;
+}
+
+/* Leaves the digits first..end-1 no number above `largest`: the first digit that can be less is, and those before it are
+ * its own. */
+static void cap_digits(char_set *sets, size_t first, size_t end, const char *largest)
+{
+    for (size_t j = first; j < end; j++) {
+        const int below = count_chars(&sets[j], '0', largest[j] - 1);
+        for (int c = '0'; c <= '9'; c++)
+            sets[j].has[c] = sets[j].has[c] && (below > 0 ? c < largest[j] : c == largest[j]);
+        if (below > 0)
+            return;
+    }
+}
+
+/* Numbers of several digits stay below the largest that was seen: an address's parts below 256, a 64-bit number within
+ * 64 bits. `seen` tells where they stand, `sets` is changed. */
+static void cap_numbers(char_set *sets, const char_set *seen, const rf_dict *dict, const crowd *c)
+{
+    for (size_t first = 0, end; first < c->length; first = end + 1) {
+        const char *largest = NULL;
+        end = end_of_digits(seen, c->length, first);
+        if (end - first < 2)
+            continue;
+        for (int32_t i = 0; i < dict->n; i++) {
+            size_t length;
+            const char *text = rf_dict_text(dict, i, &length);
+            if (belongs(c, text, length) &&
+                (!largest || memcmp(text + first, largest + first, end - first) > 0))
+                largest = text;
+        }
+        cap_digits(sets, first, end, largest);
+    }
+}
+
+/* The texts that are wanted for n ids, so that as many new ones lie in the gaps that are kept. */
+static uint64_t wanted_size(uint64_t n)
+{
+    const uint64_t each = n * SPARE_EACH, gaps = n * n / SPARE_GAPS;
+    return each > gaps ? each : gaps;
+}
+
+static bool is_number_position(const rfi_id_position *position)
+{
+    return position->chars[0] >= '0' && position->chars[position->n - 1] <= '9'; /* sorted */
+}
+
+/* Adds digits behind the longest number until there are enough texts; where there is no number, nothing. */
+static void grow(rfi_id_template *t, uint64_t wanted)
+{
+    int32_t at = 0, longest = 0;
+    for (int32_t first = 0, end; first < t->n_positions; first = end + 1) {
+        for (end = first; end < t->n_positions && is_number_position(&t->positions[end]);)
+            end++;
+        if (end - first > longest) {
+            longest = end - first;
+            at = end;
+        }
+    }
+    while (longest > 0 && t->size < wanted && t->n_positions < RFI_ID_POSITIONS_MAX) {
+        rfi_id_position *position = &t->positions[at];
+        memmove(position + 1, position, (size_t)(t->n_positions - at) * sizeof *position);
+        *position = (rfi_id_position){.n = 10, .chars = "0123456789"};
+        t->n_positions++;
+        rfi_id_template_count(t);
+    }
+}
+
+/* From what was seen of a crowd's ids at each position. `every`: any number, and also at positions that never vary. */
+static void fill_template(rfi_id_template *out, const char_set *seen, const rf_dict *dict, const crowd *c,
                           bool every)
 {
-    const bool hex = !every && letters_are_hex(sets, length);
+    char_set sets[RFI_ID_POSITIONS_MAX];
+    const bool hex = !every && letters_are_hex(seen, c->length);
     memset(out, 0, sizeof *out);
-    for (size_t j = 0; j < length; j++) {
-        char_set set = sets[j];
-        const int seen = count_chars(&set, FIRST_CHAR, LAST_CHAR);
-        const bool first_digit = is_digit_position(&sets[j]) && (j == 0 || !is_digit_position(&sets[j - 1]));
-        if (every || (seen > 1 && (int64_t)seen * SURE_FACTOR > n_ids))
-            widen(&set, hex, first_digit);
-        append_position(out, &set);
+    for (size_t j = 0; j < c->length; j++) {
+        const int n = count_chars(&seen[j], FIRST_CHAR, LAST_CHAR);
+        const bool first_digit = is_digit_position(&seen[j]) && (j == 0 || !is_digit_position(&seen[j - 1]));
+        sets[j] = seen[j];
+        if (every || (n > 1 && (int64_t)n * SURE_FACTOR > c->n_ids))
+            widen(&sets[j], hex, first_digit);
     }
+    if (!every)
+        cap_numbers(sets, seen, dict, c);
+    for (size_t j = 0; j < c->length; j++)
+        append_position(out, &sets[j]);
     rfi_id_template_count(out);
 }
 
-void rfi_id_template_learn(rfi_id_template *out, const rf_dict *dict)
+/* False when the ids' own make had too few texts and was widened: by digits where there is a number. */
+static bool learn_from(rfi_id_template *out, const rf_dict *dict, const crowd *c)
 {
-    char_set sets[RFI_ID_POSITIONS_MAX] = {0};
-    int64_t n_ids;
-    const size_t length = commonest_length(dict, &n_ids);
-    if (length > 0) {
-        collect_sets(sets, dict, length);
-        fill_template(out, sets, length, n_ids, false);
-        if (n_ids < 2 || out->size / SMALL_FACTOR < (uint64_t)n_ids)
-            fill_template(out, sets, length, n_ids, true);
-        return;
+    char_set seen[RFI_ID_POSITIONS_MAX] = {0};
+    const uint64_t wanted = wanted_size((uint64_t)dict->n);
+    collect_sets(seen, dict, c);
+    fill_template(out, seen, dict, c, c->n_ids < 2);
+    if (out->size >= wanted)
+        return true;
+    grow(out, wanted);
+    if (out->size < wanted)
+        fill_template(out, seen, dict, c, true);
+    return false;
+}
+
+rf_code rfi_id_template_learn(rfi_id_template *out, const rf_dict *dict, bool *roomy, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    crowd old = {0};
+    RF_TRY(find_crowd(&old, dict, err));
+    if (old.n_ids > 0) {
+        *roomy = learn_from(out, dict, &old);
+        goto out;
     }
+    *roomy = true;
     memset(out, 0, sizeof *out);
     for (const char *c = "id-"; *c; c++)
         append_char(out, *c);
@@ -368,6 +531,8 @@ void rfi_id_template_learn(rfi_id_template *out, const rf_dict *dict)
     for (int i = 0; i < 8; i++)
         append_position(out, &any);
     rfi_id_template_count(out);
+out:
+    return rc;
 }
 
 /* ------------------------------------------------------------------ texts and their numbers */

@@ -83,8 +83,8 @@ static uint64_t power_of_ten(size_t n)
     return power;
 }
 
-/* Numbers go on above when they fill their range, or when there is room for as many of the same width. */
-static bool learn_sequence(rfi_ids *out, const rf_dict *dict)
+/* Numbers can go on above when they fill their range (*dense), or when there is room for as many of the same width. */
+static bool learn_sequence(rfi_ids *out, const rf_dict *dict, bool *dense)
 {
     size_t prefix, suffix, first_length;
     number_run run;
@@ -97,16 +97,28 @@ static bool learn_sequence(rfi_ids *out, const rf_dict *dict)
         return false;
     if (run.zeros && run.shortest != run.longest)
         return false; /* "7" and "007": no one width */
-    const bool dense = run.high - run.low < (uint64_t)DENSE_FACTOR * (uint64_t)dict->n;
+    *dense = run.high - run.low < (uint64_t)DENSE_FACTOR * (uint64_t)dict->n;
     const bool room = power_of_ten(run.longest) - 1 - run.high >= (uint64_t)dict->n;
-    if (!dense && !room)
+    if (!*dense && !room)
         return false;
-    out->is_sequence = true;
     out->digits = run.zeros ? (int32_t)run.longest : 1;
     out->next = run.high + 1;
     memcpy(out->prefix, first, prefix);
     memcpy(out->suffix, first + first_length - suffix, suffix);
     return true;
+}
+
+/* Numbers that run on go on; others are made between the old ones where there is room, and above where there is not. */
+static rf_code learn_make(rfi_ids *out, const rf_dict *dict, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    bool dense = false, roomy = false;
+    const bool can_go_on = learn_sequence(out, dict, &dense);
+    if (!dense)
+        RF_TRY(rfi_id_template_learn(&out->template, dict, &roomy, err));
+    out->is_sequence = can_go_on && !roomy;
+out:
+    return rc;
 }
 
 static size_t make_sequence(const rfi_ids *ids, int64_t row, char *out)
@@ -221,8 +233,7 @@ rf_code rfi_ids_learn(rfi_ids **out, const rf_dict *dict, const rf_field *field,
     *regex_refused = field->regex && !from_regex;
     if (!from_regex) {
         memset(&ids->template, 0, sizeof ids->template);
-        if (!learn_sequence(ids, dict))
-            rfi_id_template_learn(&ids->template, dict);
+        RF_TRY(learn_make(ids, dict, err));
     }
     if (!ids->is_sequence) {
         ids->long_length = find_free_length(dict, ids->template.n_positions);

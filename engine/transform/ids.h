@@ -4,9 +4,11 @@
  *
  *   SEQUENCE  prefix, whole number, suffix ("17264", "user-0042"). New ids go on after the largest number,
  *             so none can be an old one, and keep the width while it lasts. Chosen for numbers that run on
- *             (dense), or that leave room above.
+ *             (dense), or that leave room above and none between them.
  *   TEMPLATE  fixed positions, each with a set of characters ("[A-Z]{3}-\d{4}", a UUID): from a regex, or
- *             learned from the ids of the commonest length.
+ *             learned from the ids with the commonest layout (length, and places of what is neither letter nor
+ *             digit). Numbers of several digits in it stay below the largest that was seen. When it would have
+ *             too few texts, its longest number gets more digits.
  *
  * How a template stays clear of the old ids without remembering them: its texts are numbered 0..size-1 and
  * the numbers scrambled by a keyed bijection. The old ids then lie scattered over the scrambled numbers,
@@ -92,8 +94,10 @@ rf_code rfi_ids_load(rfi_ids **out, rf_reader *reader, rf_error *err) RF_MUST_CH
 /* False for a regex that is not understood or is longer than a template may be. */
 bool rfi_id_template_parse(rfi_id_template *out, const char *regex);
 
-/* From the ids of the commonest length (in printable ASCII), or a make of our own when there are none. */
-void rfi_id_template_learn(rfi_id_template *out, const rf_dict *dict);
+/* From the ids of the commonest layout, or else length (in printable ASCII), or a make of our own when there are
+ * none. *roomy: as it was found it has texts enough for many more ids than the old; else it was widened. NO_MEMORY. */
+rf_code rfi_id_template_learn(rfi_id_template *out, const rf_dict *dict, bool *roomy,
+                              rf_error *err) RF_MUST_CHECK;
 
 /* Finds n_head and size; call after the positions changed. */
 void rfi_id_template_count(rfi_id_template *t);

@@ -127,6 +127,29 @@ static void mail(int64_t i, char out[64])
     snprintf(out, 64, "%.*s%d@example.com", (int)(i % 7) + 3, "abcdefghij", (int)(i * 7));
 }
 
+static void address(int64_t i, char out[64])
+{
+    const uint64_t a = rfi_permute((uint64_t)i, UINT64_C(1) << 32, 6);
+    snprintf(out, 64, "%d.%d.%d.%d", (int)(a >> 24), (int)(a >> 16 & 255), (int)(a >> 8 & 255),
+             (int)(a & 255));
+}
+
+static void signed_64_bits(int64_t i, char out[64])
+{
+    snprintf(out, 64, "%lld",
+             (long long)(INT64_MAX - (int64_t)rfi_permute((uint64_t)i, INT64_C(1) << 61, 6)));
+}
+
+static void shop_mail(int64_t i, char out[64])
+{
+    snprintf(out, 64, "user%d@shop%d.com", (int)i, (int)(i % 7));
+}
+
+static void phone(int64_t i, char out[64])
+{
+    snprintf(out, 64, "0%d", (int)(100000000 + rfi_permute((uint64_t)i, 900000000, 4)));
+}
+
 static void one(int64_t i, char out[64])
 {
     (void)i;
@@ -136,8 +159,10 @@ static void one(int64_t i, char out[64])
 static void ids_of_every_make_are_new_and_unique(void **state)
 {
     (void)state;
-    const make_fn makes[] = {running_number, padded_number, plate, uuid, sparse_number, not_ascii, mail, one};
-    const int32_t counts[] = {5000, 5000, 5000, 5000, 5000, 300, 3000, 1};
+    const make_fn makes[] = {running_number, padded_number, plate, uuid,
+                             sparse_number,  not_ascii,     mail,  address,
+                             signed_64_bits, shop_mail,     phone, one};
+    const int32_t counts[] = {5000, 5000, 5000, 5000, 5000, 300, 3000, 2000, 3000, 1200, 1200, 1};
     for (size_t m = 0; m < sizeof makes / sizeof *makes; m++) {
         rf_dict old;
         fill(&old, makes[m], counts[m]);
@@ -178,6 +203,72 @@ static void scattered_numbers_keep_their_width(void **state)
         const char *text = make_new(ids, row, 5);
         assert_int_equal(strlen(text), 6);
         assert_true(text[0] != '0');
+    }
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+static void parts_of_an_address_stay_below_the_largest(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, address, 2000);
+    rfi_ids *ids = learn(&old, NULL);
+    for (int64_t row = 0; row < 2000; row++) {
+        int part[4], end = 0;
+        const char *text = make_new(ids, row, 5);
+        assert_int_equal(sscanf(text, "%d.%d.%d.%d%n", &part[0], &part[1], &part[2], &part[3], &end), 4);
+        assert_int_equal(text[end], '\0');
+        for (int i = 0; i < 4; i++)
+            assert_in_range(part[i], 0, 255);
+    }
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+static void numbers_of_64_bits_stay_within_them(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, signed_64_bits, 3000);
+    rfi_ids *ids = learn(&old, NULL);
+    for (int64_t row = 0; row < 3000; row++) {
+        const char *text = make_new(ids, row, 5);
+        assert_int_equal(strlen(text), 19);
+        assert_true(strcmp(text, "9223372036854775807") < 0);
+    }
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+static void a_make_with_few_texts_gets_digits_where_it_has_a_number(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, shop_mail, 1200);
+    rfi_ids *ids = learn(&old, NULL);
+    for (int64_t row = 0; row < 2000; row++) {
+        unsigned long number;
+        int shop, end = 0;
+        const char *text = make_new(ids, row, 5);
+        assert_int_equal(sscanf(text, "user%lu@shop%d.com%n", &number, &shop, &end), 2);
+        assert_true(end > 0 && text[end] == '\0' && shop < 7);
+    }
+    rfi_ids_free(ids);
+    clear(&old);
+}
+
+static void scattered_numbers_with_room_between_them_do_not_run_on(void **state)
+{
+    (void)state;
+    rf_dict old;
+    fill(&old, phone, 1200);
+    rfi_ids *ids = learn(&old, NULL);
+    assert_false(ids->is_sequence);
+    for (int64_t row = 0; row < 2000; row++) {
+        const char *text = make_new(ids, row, 5);
+        assert_int_equal(strlen(text), 10);
+        assert_int_equal(text[0], '0');
     }
     rfi_ids_free(ids);
     clear(&old);
@@ -477,6 +568,10 @@ int main(void)
         cmocka_unit_test(ids_of_every_make_are_new_and_unique),
         cmocka_unit_test(numbers_that_run_on_continue_after_the_largest),
         cmocka_unit_test(scattered_numbers_keep_their_width),
+        cmocka_unit_test(parts_of_an_address_stay_below_the_largest),
+        cmocka_unit_test(numbers_of_64_bits_stay_within_them),
+        cmocka_unit_test(a_make_with_few_texts_gets_digits_where_it_has_a_number),
+        cmocka_unit_test(scattered_numbers_with_room_between_them_do_not_run_on),
         cmocka_unit_test(templates_keep_the_kind_of_each_character),
         cmocka_unit_test(another_seed_gives_other_ids_of_a_template),
         cmocka_unit_test(a_used_up_template_is_lengthened),
