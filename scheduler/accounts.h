@@ -94,7 +94,7 @@ rf_code rf_account_login(rf_accounts *accounts, const char *email, const char *p
 rf_code rf_account_refresh(rf_accounts *accounts, const char *token, rf_arena *arena, rf_session *out,
                            rf_error *err) RF_MUST_CHECK;
 
-/* Ends a session. Nothing happens when it has ended or is not this user's. */
+/* Ends the session that an access token names. Nothing happens when it has ended. */
 rf_code rf_account_logout(rf_accounts *accounts, int64_t user_id, int64_t family_id,
                           rf_error *err) RF_MUST_CHECK;
 
