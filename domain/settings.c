@@ -396,6 +396,45 @@ void rf_settings_json(const rf_settings *settings, rf_buf *out)
     json_decref(document);
 }
 
+/* ---- for child processes ---------------------------------------------------------------------- */
+
+static bool names_setting(const char *variable)
+{
+    char name[80];
+    const size_t length = strcspn(variable, "=");
+    snprintf(name, sizeof name, "%.*s", (int)length, variable);
+    return length < sizeof name && is_setting(name);
+}
+
+rf_code rf_settings_environment(rf_settings *settings, char *const *environment, char ***out, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    size_t n = 0, most = RF_SETTING_COUNT + 1;
+    for (char *const *at = environment; *at; at++)
+        most++;
+    rf_buf text;
+    rf_buf_init(&text);
+    char **list = RF_ARENA_ARRAY(&settings->arena, char *, most);
+    RF_TRY(rf_arena_check(&settings->arena, "the settings of a child process", err));
+    for (char *const *at = environment; *at; at++)
+        if (!names_setting(*at))
+            list[n++] = *at;
+    for (int i = 0; i < RF_SETTING_COUNT; i++) {
+        if (rows[i].kind == KIND_SECRET || settings->origin[i] == RF_FROM_DEFAULT)
+            continue;
+        rf_buf_clear(&text);
+        rf_buf_printf(&text, "%s=", rows[i].name);
+        put_value(settings, &rows[i], &text);
+        RF_TRY(rf_buf_check(&text, "the settings of a child process", err));
+        list[n++] = rf_arena_string(&settings->arena, text.data, text.size_bytes);
+    }
+    RF_TRY(rf_arena_check(&settings->arena, "the settings of a child process", err));
+    *out = list;
+out:
+    rf_buf_free(&text);
+    return rc;
+}
+
 /* ---- the reference --------------------------------------------------------------------------- */
 
 static void put_range(const setting *row, rf_buf *out)

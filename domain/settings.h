@@ -69,7 +69,8 @@ typedef struct rf_setting_list {
     INT(min_epochs, MIN_EPOCHS, 10, 1, 1000000, "fewest epochs of a generation")                             \
     INT(max_epochs, MAX_EPOCHS, 500, 1, 1000000, "most epochs of a generation")                              \
     INT(max_concurrent, MAX_CONCURRENT_GENERATIONS, 5, 1, 10000, "running jobs of one user")                 \
-    INT(max_queued, MAX_QUEUED_GENERATIONS, 1000, 1, 1000000, "waiting jobs of one user; more are refused")  \
+    INT(max_queued, MAX_QUEUED_GENERATIONS, 200, 1, 1000000,                                                 \
+        "jobs of one user that have not ended; more are refused")                                            \
     INT(job_seconds, REQUEST_TIMEOUT_SECONDS, 3600, 1, 2592000, "longest time of a job")                     \
     FLAG(require_approval, REQUIRE_APPROVAL, false, "an admin approves each generation before it is queued") \
     INT(optimization_trials, DEFAULT_OPTIMIZATION_TRIALS, 20, 1, 10000,                                      \
@@ -90,6 +91,8 @@ typedef struct rf_setting_list {
             "a submitted job that was not offered is offered after so long")                                 \
     SECONDS(drain_s, DRAIN_SECONDS, 120, 0, 3600,                                                            \
             "how long the end waits for running jobs before it gives them back")                             \
+    SECONDS(cancel_grace_s, CANCEL_GRACE_SECONDS, 30, 0.1, 3600,                                             \
+            "a worker that does not let go of a cancelled job by then is fenced")                            \
     INT(max_attempts, MAX_ATTEMPTS, 5, 1, 100, "attempts of a job before it is dead")                        \
     INT(max_crashes, MAX_CRASHES, 3, 1, 100, "workers that may die of a job before it is dead")              \
     SECONDS(retry_base_s, RETRY_BASE_SECONDS, 2, 0.01, 600,                                                  \
@@ -185,6 +188,11 @@ rf_code rf_settings_load(rf_settings *out, char *const *environment, const rf_do
 /* All defaults; for tests. */
 rf_code rf_settings_default(rf_settings *out, rf_error *err) RF_MUST_CHECK;
 void rf_settings_free(rf_settings *settings);
+
+/* What a child process is given: NAME=value for each setting that is no secret and was given by somebody, and all of `environment` that is
+ * no setting; NULL at the end; in the settings' arena. */
+rf_code rf_settings_environment(rf_settings *settings, char *const *environment, char ***out,
+                                rf_error *err) RF_MUST_CHECK;
 
 /* Milliseconds of a SECONDS field, rounded. */
 int64_t rf_settings_ms(double seconds);

@@ -225,6 +225,23 @@ static void secrets_never_print(void **state)
     rf_buf_free(&json);
 }
 
+static void child_is_given_the_settings_and_no_secret(void **state)
+{
+    (void)state;
+    const char *const environment[] = {
+        "PATH=/bin",        "PORT=81",       "SECRET_KEY=hunter2-hunter2-hunter2-hunter2-",
+        "SECRET_KEY_FILE=", "DATABASE_URL=", NULL};
+    char **given = NULL;
+    rf_buf joined;
+    rf_buf_init(&joined);
+    assert_ok(load("DATA_DIR=/srv\nMETRICS_TOKEN=hunter2\nLEASE_SECONDS=2.5\nBEAT_SECONDS=1\n", environment));
+    assert_ok(rf_settings_environment(&settings, (char *const *)environment, &given, &err));
+    for (; *given; given++)
+        rf_buf_printf(&joined, "%s|", *given);
+    assert_string_equal(joined.data, "PATH=/bin|PORT=81|DATA_DIR=/srv|LEASE_SECONDS=2.5|BEAT_SECONDS=1|");
+    rf_buf_free(&joined);
+}
+
 /* ---- documents and memory -------------------------------------------------------------------- */
 
 static void document_lists_every_setting_as_it_is(void **state)
@@ -276,6 +293,7 @@ int main(void)
         LOADING(name_in_the_file_that_is_no_setting_is_remarked),
         LOADING(secret_may_stand_in_a_file),
         LOADING(secrets_never_print),
+        LOADING(child_is_given_the_settings_and_no_secret),
         LOADING(document_lists_every_setting_as_it_is),
         cmocka_unit_test(every_allocation_may_fail),
     };
