@@ -4,8 +4,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { LINE_BYTES = 64 };
+enum {
+    LINE_BYTES = 64,
+    LARGE_PAGE_BYTES = 2 << 20,
+    LONG_BYTES = 4 * LARGE_PAGE_BYTES, /* shorter arrays would waste too much of their last page */
+};
 
 /* More than any machine has for one piece: a size beyond it is a count gone wrong, and the sanitizers'
  * allocators end the program for it where malloc would give NULL. */
@@ -46,6 +51,17 @@ void *rf_malloc(size_t size)
     if (must_fail() || size >= largest_bytes)
         return NULL;
     return malloc(size ? size : 1);
+}
+
+void *rf_malloc_long(size_t size)
+{
+    void *memory = NULL;
+    if (size < LONG_BYTES)
+        return rf_malloc(size);
+    if (must_fail() || size >= largest_bytes || posix_memalign(&memory, LARGE_PAGE_BYTES, size) != 0)
+        return NULL;
+    madvise(memory, size, MADV_HUGEPAGE); /* advice only */
+    return memory;
 }
 
 void *rf_realloc(void *pointer, size_t size)

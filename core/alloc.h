@@ -19,12 +19,16 @@ void *rf_malloc(size_t size);
 void *rf_realloc(void *pointer, size_t size);
 void rf_free(void *pointer);
 
+/* The same for a long array that is written from end to end: where the system has large pages it is asked for them, since
+ * the first touch of each small one costs as much as a few hundred numbers. */
+void *rf_malloc_long(size_t size);
+
 /* count * size bytes, zeroed, at a 64-byte boundary; on failure *out is NULL, the code NO_MEMORY and
  * the message names `what` ("the mixture of column age") and the bytes that were asked for. */
 rf_code rf_alloc_array(void **out, size_t count, size_t size, const char *what, rf_error *err) RF_MUST_CHECK;
 
 /* RF_NEW_ARRAY(&values, n, "the column age", err): typed front of rf_alloc_array. */
-#define RF_NEW_ARRAY(out, count, what, err) \
+#define RF_NEW_ARRAY(out, count, what, err)                                                                  \
     rf_alloc_array((void **)(out), (size_t)(count), sizeof **(out), (what), (err))
 
 /* Grows *array (current capacity *capacity elements) to at least `needed` elements, doubling; the old

@@ -3,8 +3,61 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "engine/table/csv_numbers.h"
 #include "engine/table/datetime.h"
+
+/* ---- room ---------------------------------------------------------------------------------- */
+
+static size_t cell_bytes(const rfi_column_read *column)
+{
+    return column->as == RFI_READ_TEXTS ? sizeof *column->codes : sizeof *column->values;
+}
+
+/* Not zeroed: every cell is written before it is read. */
+static void *more_room(void *cells, size_t size, int64_t n_old, int64_t n_rows)
+{
+    void *grown = (size_t)n_rows <= SIZE_MAX / size ? rf_malloc_long((size_t)n_rows * size) : NULL;
+    if (grown && cells)
+        memcpy(grown, cells, (size_t)n_old * size);
+    return grown;
+}
+
+rf_code rfi_columns_make_room(rfi_csv_read *read, int64_t n_rows, rf_error *err)
+{
+    for (int32_t c = 0; c < read->file->n_columns; c++) {
+        rfi_column_read *column = &read->columns[c];
+        if (column->as == RFI_READ_NOT)
+            continue;
+        void *old = column->as == RFI_READ_TEXTS ? (void *)column->codes : (void *)column->values;
+        void *cells = more_room(old, cell_bytes(column), read->rows_room, n_rows);
+        if (!cells)
+            return rf_fail(err, RF_NO_MEMORY, "not enough memory for %lld cells of column %d of %s",
+                           (long long)n_rows, c + 1, read->file->name);
+        rf_free(old);
+        column->codes = column->as == RFI_READ_TEXTS ? cells : NULL;
+        column->values = column->as == RFI_READ_TEXTS ? NULL : cells;
+    }
+    read->rows_room = n_rows;
+    return RF_OK;
+}
+
+void rfi_columns_trim(rfi_csv_read *read, int64_t n_rows)
+{
+    for (int32_t c = 0; c < read->file->n_columns && n_rows < read->rows_room; c++) {
+        rfi_column_read *column = &read->columns[c];
+        void *old = column->codes ? (void *)column->codes : (void *)column->values;
+        void *cells =
+            column->as == RFI_READ_NOT ? NULL : rf_realloc(old, (size_t)n_rows * cell_bytes(column));
+        if (cells && column->codes)
+            column->codes = cells;
+        else if (cells)
+            column->values = cells;
+    }
+    read->rows_room = n_rows;
+}
+
+/* ---- one run ------------------------------------------------------------------------------- */
 
 /* A column in a tile. */
 typedef struct column_run {

@@ -20,6 +20,12 @@ typedef struct rfi_block_count {
     int32_t bad_quote_column;
 } rfi_block_count;
 
+/* Room for n_rows in the arrays of the columns being read; the rows that were there stay. */
+rf_code rfi_columns_make_room(rfi_csv_read *read, int64_t n_rows, rf_error *err) RF_MUST_CHECK;
+
+/* Gives back what the first n_rows do not need. */
+void rfi_columns_trim(rfi_csv_read *read, int64_t n_rows);
+
 /* Writes cells->n rows of the column from `first_row` on. Memory that ran out shows in text.failed and in
  * the dictionary. */
 void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_cells *cells,

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "engine/table/csv_blocks.h"
 
 enum { LABEL_SUFFIX_MAX = 32, NOTES_MAX = 10 };
 
@@ -126,10 +127,19 @@ static rf_code add_name(rf_field *field, const rfi_csv_file *file, const char *r
     return RF_OK;
 }
 
-/* Without a header: the record at the start of the body, only counted. */
-static size_t first_record_end(const rfi_csv_file *file)
+/* The bytes that the number of columns is counted in: without a header a piece that begins with the first row. */
+static rf_code find_first(rfi_csv_file *file, bool no_header, size_t *end, rf_error *err)
 {
-    return file->n_blocks ? file->blocks[0].end : file->body_end;
+    rfi_csv_walk walk;
+    rfi_csv_piece piece = {0};
+    *end = file->body_begin;
+    if (!no_header)
+        return RF_OK;
+    rfi_csv_walk_open(&walk, file);
+    const rf_code rc = rfi_csv_walk_cut(&walk, &piece, err);
+    rfi_csv_walk_close(&walk);
+    *end = piece.end;
+    return rc;
 }
 
 static void warn_of_numbers(const rfi_csv_file *file, const rf_schema *schema, rf_notes *notes)
@@ -151,9 +161,11 @@ rf_code rfi_csv_read_names(rfi_csv_file *file, rf_schema *schema, rf_arena *aren
     rf_buf text;
     rf_buf_init(&text);
     const bool no_header = schema->dialect.no_header;
-    const size_t begin = file->header_begin, end = no_header ? first_record_end(file) : file->body_begin;
+    const size_t begin = file->header_begin;
     const char *data = file->data + begin;
-    RF_TRY(rfi_csv_scratch_index(&scratch, file, begin, end, err));
+    size_t end;
+    RF_TRY(find_first(file, no_header, &end, err));
+    RF_TRY(rfi_csv_scratch_index(&scratch, file, begin, end, NULL, err));
     size_t n = 0;
     while (n < scratch.n_ends && scratch.ends[n] < end - begin &&
            data[scratch.ends[n]] != file->syntax.newline)

@@ -77,9 +77,9 @@ static void merge_facts(rfi_cell_facts *into, const rfi_cell_facts *from, int32_
 
 typedef struct block_slot {
     const rfi_csv_read *read;
-    const rfi_csv_block *block;
-    rfi_csv_scratch scratch;
-    uint32_t *tile; /* (n_columns + 1, tile_rows) */
+    rfi_csv_block block;
+    rfi_csv_piece piece; /* its scratch serves the block too */
+    uint32_t *tile;      /* (n_columns + 1, tile_rows) */
     int64_t tile_rows;
     rfi_block_count count;
     rf_error err;
@@ -88,12 +88,12 @@ typedef struct block_slot {
 static rf_code refuse_ragged(const block_slot *slot, rf_error *err)
 {
     const rfi_csv_file *file = slot->read->file;
-    const char *data = file->data + slot->block->begin;
-    const size_t size = slot->block->end - slot->block->begin;
-    int64_t line = slot->block->first_line;
+    const char *data = file->data + slot->block.begin;
+    const size_t size = slot->block.end - slot->block.begin;
+    int64_t line = slot->block.first_line;
     size_t begin = 0;
-    for (size_t i = 0, cells = 0; i < slot->scratch.n_ends; i++) {
-        const size_t end = slot->scratch.ends[i];
+    for (size_t i = 0, cells = 0; i < slot->piece.scratch.n_ends; i++) {
+        const size_t end = slot->piece.scratch.ends[i];
         cells++;
         if (end < size && data[end] != file->syntax.newline)
             continue;
@@ -117,12 +117,12 @@ static rf_code refuse_ragged(const block_slot *slot, rf_error *err)
 static bool is_rectangular(const block_slot *slot)
 {
     const rfi_csv_file *file = slot->read->file;
-    const char *data = file->data + slot->block->begin;
-    const size_t size = slot->block->end - slot->block->begin, n = (size_t)file->n_columns;
-    if (slot->scratch.n_ends != (size_t)slot->block->n_rows * n)
+    const char *data = file->data + slot->block.begin;
+    const size_t size = slot->block.end - slot->block.begin, n = (size_t)file->n_columns;
+    if (slot->piece.scratch.n_ends != (size_t)slot->block.n_rows * n)
         return false;
-    for (size_t i = n - 1; i < slot->scratch.n_ends; i += n)
-        if (slot->scratch.ends[i] < size && data[slot->scratch.ends[i]] != file->syntax.newline)
+    for (size_t i = n - 1; i < slot->piece.scratch.n_ends; i += n)
+        if (slot->piece.scratch.ends[i] < size && data[slot->piece.scratch.ends[i]] != file->syntax.newline)
             return false;
     return true;
 }
@@ -131,7 +131,7 @@ static bool is_rectangular(const block_slot *slot)
 static void turn_ends(const block_slot *slot, int64_t row, int64_t n_rows)
 {
     const size_t n = (size_t)slot->read->file->n_columns;
-    const uint32_t *ends = slot->scratch.ends + (size_t)row * n - 1;
+    const uint32_t *ends = slot->piece.scratch.ends + (size_t)row * n - 1;
     for (int64_t r = 0; r < n_rows; r++, ends += n)
         for (size_t c = 0; c <= n; c++)
             slot->tile[c * (size_t)slot->tile_rows + (size_t)r] = ends[c];
@@ -148,7 +148,7 @@ static void read_tile(block_slot *slot, int64_t row, int64_t n_rows)
 {
     const rfi_csv_file *file = slot->read->file;
     uint32_t *const ends = slot->tile + slot->tile_rows; /* of column 0 */
-    rfi_csv_cells cells = {.data = file->data + slot->block->begin,
+    rfi_csv_cells cells = {.data = file->data + slot->block.begin,
                            .n = n_rows,
                            .first = file->data,
                            .limit = file->data + file->size_bytes};
@@ -158,7 +158,7 @@ static void read_tile(block_slot *slot, int64_t row, int64_t n_rows)
         cells.begins = cells.ends - slot->tile_rows;
         if (c + 1 == file->n_columns && file->syntax.newline == '\n')
             strip_returns(cells.data, cells.begins, ends + c * slot->tile_rows, n_rows);
-        rfi_column_read_tile(&slot->count, c, &cells, slot->block->first_row + row);
+        rfi_column_read_tile(&slot->count, c, &cells, slot->block.first_row + row);
     }
 }
 
@@ -187,9 +187,11 @@ static rf_code refuse_quote(const block_slot *slot, rf_error *err)
 static rf_code read_block(block_slot *slot, rf_error *err)
 {
     rf_code rc = RF_OK;
-    const rfi_csv_block *block = slot->block;
+    const rfi_csv_block *block = &slot->block;
     clear_slot(slot);
-    RF_TRY(rfi_csv_scratch_index(&slot->scratch, slot->read->file, block->begin, block->end, err));
+    if (!slot->piece.is_block)
+        RF_TRY(rfi_csv_scratch_index(&slot->piece.scratch, slot->read->file, block->begin, block->end, NULL,
+                                     err));
     if (!is_rectangular(slot))
         RF_TRY(refuse_ragged(slot, err));
     for (int64_t row = 0; row < block->n_rows; row += slot->tile_rows)
@@ -202,21 +204,30 @@ out:
     return rc;
 }
 
-/* ---- all blocks ---------------------------------------------------------------------------- */
+/* ---- a wave of blocks ---------------------------------------------------------------------- */
 
+/* A few blocks, read side by side. */
 typedef struct wave {
     rfi_csv_read *read;
-    block_slot *slots;
-    size_t n_slots, n_busy;
-    bool apart; /* each slot has dictionaries of its own */
+    rf_pool *pool;
+    bool apart;        /* each slot has dictionaries of its own */
+    block_slot *slots; /* (n_slots + 1) the last for a block that began in an earlier wave */
+    size_t n_slots;
+    block_slot **busy; /* (n_slots + 1) in the order of their blocks */
+    size_t n_busy;
+    size_t next_block; /* to be read */
 } wave;
+
+static void look_task(void *arg, int64_t task)
+{
+    block_slot *slot = &((wave *)arg)->slots[task];
+    slot->err.code = rfi_csv_piece_look(&slot->piece, slot->read->file, &slot->err);
+}
 
 static void read_task(void *arg, int64_t task)
 {
-    wave *all = arg;
-    block_slot *slot = &all->slots[task];
-    const rf_code rc = read_block(slot, &slot->err);
-    slot->err.code = rc;
+    block_slot *slot = ((wave *)arg)->busy[task];
+    slot->err.code = read_block(slot, &slot->err);
 }
 
 /* The codes of a block's own dictionary become those of the column. */
@@ -229,8 +240,8 @@ static void join_codes(rfi_column_read *column, const block_slot *slot, int32_t 
         return;
     }
     rfi_dict_merge(&column->dict, from, map);
-    int32_t *codes = column->codes + slot->block->first_row;
-    for (int64_t r = 0; r < slot->block->n_rows; r++)
+    int32_t *codes = column->codes + slot->block.first_row;
+    for (int64_t r = 0; r < slot->block.n_rows; r++)
         if (codes[r] >= 0)
             codes[r] = map[codes[r]];
     rf_free(map);
@@ -244,10 +255,28 @@ static void join_task(void *arg, int64_t task)
     if (column->as == RFI_READ_NOT)
         return;
     for (size_t i = 0; i < all->n_busy; i++) {
-        merge_facts(&column->facts, &all->slots[i].count.facts[c], all->read->tokens.n);
+        merge_facts(&column->facts, &all->busy[i]->count.facts[c], all->read->tokens.n);
         if (all->apart && column->as == RFI_READ_TEXTS)
-            join_codes(column, &all->slots[i], c);
+            join_codes(column, all->busy[i], c);
     }
+}
+
+/* Reads the busy slots' blocks. */
+static rf_code read_busy(wave *all, rf_error *err)
+{
+    const rfi_csv_file *file = all->read->file;
+    if (!all->n_busy)
+        return RF_OK;
+    rf_pool_run(all->pool, read_task, all, (int64_t)all->n_busy);
+    for (size_t i = 0; i < all->n_busy; i++)
+        if (all->busy[i]->err.code != RF_OK) {
+            if (err)
+                *err = all->busy[i]->err;
+            return all->busy[i]->err.code;
+        }
+    rf_pool_run(all->pool, join_task, all, file->n_columns);
+    rfi_csv_release(file, all->busy[0]->block.begin, all->busy[all->n_busy - 1]->block.end);
+    return RF_OK;
 }
 
 /* A few rows at least, so that eight cells of a column may be read at once. */
@@ -283,12 +312,14 @@ out:
 static rf_code open_wave(wave *all, rfi_csv_read *read, rf_pool *pool, rf_error *err)
 {
     rf_code rc = RF_OK;
+    const rfi_csv_file *file = read->file;
     const int threads = rf_pool_threads(pool);
-    all->read = read;
-    all->apart = threads > 1 && read->file->n_blocks > 1;
+    *all = (wave){.read = read, .pool = pool};
+    all->apart = threads > 1 && file->body_end - file->body_begin > RFI_CSV_BLOCK_BYTES;
     all->n_slots = all->apart ? (size_t)threads * 2 : 1;
-    RF_TRY(RF_NEW_ARRAY(&all->slots, all->n_slots, read->file->name, err));
-    for (size_t i = 0; i < all->n_slots; i++)
+    RF_TRY(RF_NEW_ARRAY(&all->slots, all->n_slots + 1, file->name, err));
+    RF_TRY(RF_NEW_ARRAY(&all->busy, all->n_slots + 1, file->name, err));
+    for (size_t i = 0; i <= all->n_slots; i++)
         RF_TRY(open_slot(&all->slots[i], read, all->apart, err));
 out:
     return rc;
@@ -296,11 +327,11 @@ out:
 
 static void close_wave(wave *all)
 {
-    for (size_t i = 0; all->slots && i < all->n_slots; i++) {
+    for (size_t i = 0; all->slots && i <= all->n_slots; i++) {
         block_slot *slot = &all->slots[i];
         for (int32_t c = 0; slot->count.dicts && c < all->read->file->n_columns; c++)
             rfi_dict_free(&slot->count.dicts[c]);
-        rfi_csv_scratch_free(&slot->scratch);
+        rfi_csv_piece_free(&slot->piece);
         rf_free(slot->tile);
         rf_buf_free(&slot->count.text);
         rf_free(slot->count.facts);
@@ -308,33 +339,113 @@ static void close_wave(wave *all)
         rf_free(slot->count.dicts);
     }
     rf_free(all->slots);
+    rf_free(all->busy);
 }
 
-static rf_code read_wave(wave *all, size_t first, rf_pool *pool, rf_error *err)
+/* ---- the first time ------------------------------------------------------------------------ */
+
+/* Cuts and looks at the next pieces. Returns how many of them are good, with *held the fault of the one behind them. */
+static size_t look_ahead(wave *all, rfi_csv_walk *walk, rf_error *held)
 {
+    size_t n = 0, n_good = 0;
+    *held = (rf_error){0};
+    while (n < all->n_slots && walk->at < walk->file->body_end && held->code == RF_OK) {
+        held->code = rfi_csv_walk_cut(walk, &all->slots[n].piece, held);
+        n += held->code == RF_OK;
+    }
+    rf_pool_run(all->pool, look_task, all, (int64_t)n);
+    while (n_good < n && all->slots[n_good].err.code == RF_OK)
+        n_good++;
+    if (n_good < n)
+        *held = all->slots[n_good].err;
+    return n_good;
+}
+
+/* The rows so far tell how many the rest will have; a little more is asked for, so that once is enough. */
+static rf_code make_room(wave *all, const rfi_csv_walk *walk, rf_error *err)
+{
+    rfi_csv_read *read = all->read;
+    const rfi_csv_file *file = read->file;
+    if (walk->row <= read->rows_room)
+        return RF_OK;
+    const double share = (double)(file->body_end - file->body_begin) / (double)(walk->at - file->body_begin);
+    const bool all_seen = walk->at == file->body_end;
+    return rfi_columns_make_room(
+        read, all_seen ? walk->row : walk->row + 64 + (int64_t)((double)walk->row * (share * 1.05 - 1)), err);
+}
+
+/* Every block whose end is known gets the slot of the piece that it begins in. */
+static void make_busy(wave *all, const rfi_csv_walk *walk, size_t n_pieces)
+{
+    size_t piece = 0;
+    for (all->n_busy = 0; all->next_block < rfi_csv_walk_ready(walk); all->next_block++) {
+        while (piece < n_pieces &&
+               (all->slots[piece].piece.block == SIZE_MAX || all->slots[piece].piece.block < all->next_block))
+            piece++;
+        const bool here = piece < n_pieces && all->slots[piece].piece.block == all->next_block;
+        block_slot *slot = &all->slots[here ? piece : all->n_slots];
+        slot->block = walk->file->blocks[all->next_block];
+        all->busy[all->n_busy++] = slot;
+    }
+}
+
+static rf_code read_ahead(wave *all, rfi_csv_walk *walk, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rf_error held;
+    const size_t n = look_ahead(all, walk, &held);
+    for (size_t i = 0; i < n && held.code == RF_OK; i++)
+        held.code = rfi_csv_walk_join(walk, &all->slots[i].piece, &held);
+    make_busy(all, walk, n);
+    RF_TRY(make_room(all, walk, err));
+    RF_TRY(read_busy(all, err));
+    if (held.code != RF_OK) {
+        if (err)
+            *err = held;
+        rc = held.code;
+    }
+out:
+    return rc;
+}
+
+static rf_code read_all_ahead(wave *all, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rfi_csv_walk walk;
+    rfi_csv_walk_open(&walk, all->read->file);
+    while (walk.at < walk.file->body_end)
+        RF_TRY(read_ahead(all, &walk, err));
+out:
+    rfi_csv_walk_close(&walk);
+    return rc;
+}
+
+/* ---- again --------------------------------------------------------------------------------- */
+
+static rf_code read_all_again(wave *all, rf_error *err)
+{
+    rf_code rc = RF_OK;
     const rfi_csv_file *file = all->read->file;
-    all->n_busy = file->n_blocks - first < all->n_slots ? file->n_blocks - first : all->n_slots;
-    for (size_t i = 0; i < all->n_busy; i++)
-        all->slots[i].block = &file->blocks[first + i];
-    rf_pool_run(pool, read_task, all, (int64_t)all->n_busy);
-    for (size_t i = 0; i < all->n_busy; i++)
-        if (all->slots[i].err.code != RF_OK) {
-            if (err)
-                *err = all->slots[i].err;
-            return all->slots[i].err.code;
+    RF_TRY(rfi_columns_make_room(all->read, file->n_rows, err));
+    while (all->next_block < file->n_blocks) {
+        for (all->n_busy = 0; all->n_busy < all->n_slots && all->next_block < file->n_blocks; all->n_busy++) {
+            block_slot *slot = all->busy[all->n_busy] = &all->slots[all->n_busy];
+            slot->block = file->blocks[all->next_block++];
         }
-    rf_pool_run(pool, join_task, all, file->n_columns);
-    rfi_csv_release(file, file->blocks[first].begin, file->blocks[first + all->n_busy - 1].end);
-    return RF_OK;
+        RF_TRY(read_busy(all, err));
+    }
+out:
+    return rc;
 }
 
 rf_code rfi_csv_parse(rfi_csv_read *read, rf_pool *pool, rf_error *err)
 {
     rf_code rc = RF_OK;
     wave all = {0};
+    read->rows_room = 0;
     RF_TRY(open_wave(&all, read, pool, err));
-    for (size_t first = 0; first < read->file->n_blocks; first += all.n_busy)
-        RF_TRY(read_wave(&all, first, pool, err));
+    RF_TRY(read->file->n_blocks ? read_all_again(&all, err) : read_all_ahead(&all, err));
+    rfi_columns_trim(read, read->file->n_rows);
     for (int32_t c = 0; c < read->file->n_columns; c++)
         if (read->columns[c].as == RFI_READ_TEXTS)
             RF_TRY(rfi_dict_check(&read->columns[c].dict, "of the table", err));

@@ -1,4 +1,4 @@
-/* csv_parse.h - the second look: cells become numbers and codes.
+/* csv_parse.h - cells become numbers and codes, a few blocks at a time.
  *
  * Each column is read in one of a few ways, chosen from a sample (csv_plan.h). Reading never loses a
  * cell silently: what does not fit the way is counted, with the first row where it stood, and
@@ -11,9 +11,10 @@
 #ifndef RF_ENGINE_TABLE_CSV_PARSE_H
 #define RF_ENGINE_TABLE_CSV_PARSE_H
 
+#include "core/pool.h"
 #include "engine/table/cell_dict.h"
 #include "engine/table/cell_number.h"
-#include "engine/table/csv_file.h"
+#include "engine/table/csv_blocks.h"
 
 typedef enum rfi_read_as {
     RFI_READ_NOT, /* this time */
@@ -45,8 +46,8 @@ typedef struct rfi_column_read {
     rfi_read_as as;
     bool decimals; /* numbers: expect digits after the point */
     const char *datetime_format;
-    double *values; /* numbers, datetimes: (n_rows), NaN = missing or stray */
-    int32_t *codes; /* texts: (n_rows), negative = RFI_CODE_TOKEN(j)        */
+    double *values; /* numbers, datetimes: (rows_room), NaN = missing or stray */
+    int32_t *codes; /* texts: (rows_room), negative = RFI_CODE_TOKEN(j)        */
     rfi_dict dict;  /* texts */
     rfi_cell_facts facts;
 } rfi_column_read;
@@ -56,10 +57,12 @@ typedef struct rfi_csv_read {
     rfi_tokens tokens;
     char point;
     rfi_column_read *columns; /* (file->n_columns) */
+    int64_t rows_room;        /* of the columns being read */
 } rfi_csv_read;
 
-/* Reads the columns whose `as` is not NOT, whose arrays are there and whose facts are clear. INPUT for a
- * row with too few or too many cells and for a quoted cell that goes on after its closing quote. */
+/* Reads the columns whose `as` is not NOT, whose arrays are NULL and whose facts are clear. The first time it also finds the
+ * file's blocks. The arrays then have room for file->n_rows. INPUT for what is wrong with the bytes or the
+ * quotes, and for a row with too few or too many cells; of several faults the first is told, for any pool. */
 rf_code rfi_csv_parse(rfi_csv_read *read, rf_pool *pool, rf_error *err) RF_MUST_CHECK;
 
 void rfi_cell_facts_clear(rfi_cell_facts *facts, int32_t n_tokens); /* keeps facts->missing, zeroed */

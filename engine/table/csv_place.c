@@ -3,12 +3,6 @@
 
 #include "engine/table/csv_file.h"
 
-void rfi_csv_release(const rfi_csv_file *file, size_t from, size_t to)
-{
-    if (file->bytes && from / RFI_CSV_KEEP_BYTES != to / RFI_CSV_KEEP_BYTES)
-        rf_file_bytes_release(file->bytes, to);
-}
-
 void rfi_shown(char out[RFI_CELL_SHOWN], const char *text, size_t length)
 {
     enum { ROOM = RFI_CELL_SHOWN - 4 };
@@ -53,7 +47,7 @@ rfi_csv_place rfi_csv_locate(const rfi_csv_file *file, int64_t row, int32_t colu
     rfi_csv_place place = {0};
     rfi_csv_scratch scratch = {0};
     const rfi_csv_block *block = file->n_blocks ? find_block(file, row) : NULL;
-    if (!block || rfi_csv_scratch_index(&scratch, file, block->begin, block->end, NULL) != RF_OK)
+    if (!block || rfi_csv_scratch_index(&scratch, file, block->begin, block->end, NULL, NULL) != RF_OK)
         goto out;
     const char *data = file->data + block->begin;
     const size_t size = block->end - block->begin;

@@ -128,7 +128,7 @@ out:
 /* The cells of the first rows. Rows may still have too few or too many of them. */
 typedef struct sample {
     const rfi_csv_read *read;
-    rfi_csv_scratch scratch;
+    rfi_csv_piece piece;
     size_t *firsts; /* (n_rows + 1) index of each row's first cell */
     int64_t n_rows;
     rf_buf text;
@@ -138,23 +138,27 @@ static rf_code take_sample(sample *taken, const rfi_csv_read *read, rf_error *er
 {
     rf_code rc = RF_OK;
     const rfi_csv_file *file = read->file;
-    const rfi_csv_block *block = &file->blocks[0];
+    rfi_csv_piece *piece = &taken->piece;
+    rfi_csv_walk walk;
     taken->read = read;
     rf_buf_init(&taken->text);
-    RF_TRY(rfi_csv_scratch_index(&taken->scratch, file, block->begin, block->end, err));
+    rfi_csv_walk_open(&walk, read->file);
+    RF_TRY(rfi_csv_walk_cut(&walk, piece, err));
+    RF_TRY(rfi_csv_piece_look(piece, file, err));
     RF_TRY(RF_NEW_ARRAY(&taken->firsts, SAMPLE_ROWS + 1, "a sample of the rows", err));
-    for (size_t i = 0; i < taken->scratch.n_ends && taken->n_rows < SAMPLE_ROWS; i++) {
-        const size_t end = taken->scratch.ends[i];
-        if (end == block->end - block->begin || file->data[block->begin + end] == file->syntax.newline)
+    for (size_t i = 0; i < piece->scratch.n_ends && taken->n_rows < SAMPLE_ROWS; i++) {
+        const size_t end = piece->begin + piece->scratch.ends[i];
+        if (end == piece->end || file->data[end] == file->syntax.newline)
             taken->firsts[++taken->n_rows] = i + 1;
     }
 out:
+    rfi_csv_walk_close(&walk);
     return rc;
 }
 
 static void free_sample(sample *taken)
 {
-    rfi_csv_scratch_free(&taken->scratch);
+    rfi_csv_piece_free(&taken->piece);
     rf_free(taken->firsts);
     rf_buf_free(&taken->text);
 }
@@ -166,11 +170,11 @@ static bool sample_cell(sample *taken, int64_t row, int32_t c, rfi_csv_cell *cel
     const size_t i = taken->firsts[row] + (size_t)c;
     if (i >= taken->firsts[row + 1])
         return false;
-    const char *data = file->data + file->blocks[0].begin;
-    const size_t begin = i ? (size_t)taken->scratch.ends[i - 1] + 1 : 0;
+    const char *data = file->data + taken->piece.begin;
+    const uint32_t *ends = taken->piece.scratch.ends;
+    const size_t begin = i ? (size_t)ends[i - 1] + 1 : 0;
     const bool last = i + 1 == taken->firsts[row + 1];
-    return rfi_csv_decode(cell, data + begin, taken->scratch.ends[i] - begin, last, &file->syntax,
-                          &taken->text) &&
+    return rfi_csv_decode(cell, data + begin, ends[i] - begin, last, &file->syntax, &taken->text) &&
            !taken->text.failed && rfi_tokens_find(&taken->read->tokens, cell->text, cell->length) < 0;
 }
 

@@ -23,7 +23,7 @@ rf_code rfi_plan_declare(rfi_column_plan *plan, const rf_schema *schema, const r
                          const rf_schema *like, rf_arena *arena, rf_notes *notes,
                          rf_error *err) RF_MUST_CHECK;
 
-/* Looks at the first rows: sets read->point and, of each column, `as` and datetime_format. */
+/* Looks at the first rows, of which there must be one: sets read->point and, of each column, `as` and datetime_format. */
 rf_code rfi_plan_sample(rfi_csv_read *read, const rfi_column_plan *plan, rf_error *err) RF_MUST_CHECK;
 
 #endif

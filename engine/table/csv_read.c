@@ -1,4 +1,4 @@
-/* Reading a table: sniff, map, names, plan, parse, settle. */
+/* Reading a table: sniff, names, plan, parse, settle. */
 #include <string.h>
 
 #include "core/alloc.h"
@@ -44,15 +44,6 @@ out:
     return rc;
 }
 
-static rf_code check_rows(const reading *r, rf_error *err)
-{
-    if (r->file.n_rows == 0)
-        return rf_fail(err, RF_INPUT, "%s has a header but no rows", r->file.name);
-    if (r->file.n_rows == 1 && !r->options->allow_one_row)
-        return rf_fail(err, RF_INPUT, "%s has only one row; at least two are needed", r->file.name);
-    return RF_OK;
-}
-
 static rf_code make_columns(reading *r, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -69,22 +60,6 @@ static rf_code make_columns(reading *r, rf_error *err)
     }
 out:
     return rc;
-}
-
-/* Not zeroed: every cell is written before it is read. */
-static rf_code make_cells(reading *r, int32_t c, rf_error *err)
-{
-    rfi_column_read *column = &r->read.columns[c];
-    const size_t n = (size_t)r->table->n_rows;
-    const bool texts = column->as == RFI_READ_TEXTS;
-    void *cells =
-        n <= SIZE_MAX / sizeof(double) ? rf_malloc(n * (texts ? sizeof(int32_t) : sizeof(double))) : NULL;
-    if (!cells)
-        return rf_fail(err, RF_NO_MEMORY, "not enough memory for %lld cells of the column %.60s",
-                       (long long)r->table->n_rows, r->table->schema.fields[c].label);
-    column->codes = texts ? cells : NULL;
-    column->values = texts ? NULL : cells;
-    return RF_OK;
 }
 
 static void free_columns(reading *r)
@@ -115,16 +90,23 @@ static bool is_all_quoted(const reading *r)
     return n_quoted == r->file.n_rows * r->file.n_columns;
 }
 
+static rf_code check_rows(reading *r, rf_error *err)
+{
+    r->table->n_rows = r->file.n_rows;
+    if (r->file.n_rows == 1 && !r->options->allow_one_row)
+        return rf_fail(err, RF_INPUT, "%s has only one row; at least two are needed", r->file.name);
+    return RF_OK;
+}
+
 /* Reads and settles the columns that are to be read now; those that were read wrongly are left over. */
 static rf_code read_and_settle(reading *r, bool first, bool *left, bool *all_quoted, rf_error *err)
 {
     rf_code rc = RF_OK;
-    for (int32_t c = 0; c < r->file.n_columns; c++)
-        if (r->read.columns[c].as != RFI_READ_NOT)
-            RF_TRY(make_cells(r, c, err));
     RF_TRY(rfi_csv_parse(&r->read, r->options->pool, err));
-    if (first)
+    if (first) {
+        RF_TRY(check_rows(r, err));
         *all_quoted = is_all_quoted(r);
+    }
     rfi_settle settle = {
         .read = &r->read, .plan = r->plan, .table = r->table, .notes = r->notes, .all_quoted = *all_quoted};
     *left = false;
@@ -178,10 +160,10 @@ static rf_code read_bytes(rf_table **out, const char *name, rf_file_bytes *bytes
     const bool tabs = rfi_format_find(name, r.options->format, &format) == RFI_FORMAT_TSV;
     const char delimiter = r.options->delimiter ? r.options->delimiter : tabs ? '\t' : 0;
     RF_TRY(rfi_csv_sniff(&r.file, &r.table->schema.dialect, r.options, delimiter, err));
-    RF_TRY(rfi_csv_map(&r.file, r.options->pool, err));
+    RF_TRY(rfi_csv_check_header(&r.file, err));
     RF_TRY(rfi_csv_read_names(&r.file, &r.table->schema, &r.table->arena, notes, err));
-    RF_TRY(check_rows(&r, err));
-    r.table->n_rows = r.file.n_rows;
+    if (r.file.body_begin >= r.file.body_end)
+        RF_TRY(rf_fail(err, RF_INPUT, "%s has a header but no rows", name));
     RF_TRY(read_cells(&r, err));
     *out = r.table;
     r.table = NULL;

@@ -53,6 +53,37 @@ void rfi_csv_count_records(rfi_csv_count *out, const rfi_csv_marks *marks, const
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
+/* Bit i: whether an odd number of bits up to i, itself included, is set. */
+static inline uint64_t parity_of(uint64_t bits)
+{
+    for (int by = 1; by < 64; by *= 2)
+        bits ^= bits << by;
+    return bits;
+}
+
+/* Takes away the marks in quoted cells, 64 bytes at a time: those are the bytes after an odd number of quotes, as long as
+ * each odd quote opens a cell or is the second of a pair. False when one is neither, as in 5'11": then
+ * the marks mean nothing. *open: the bytes end inside a quoted cell. */
+static bool clear_quoted(rfi_csv_marks *marks, size_t n_words, int64_t *n_newlines, bool *open)
+{
+    uint64_t inside = 0;       /* all ones: the word begins in a quoted cell      */
+    uint64_t before_first = 1; /* bit 0: the byte before the word may stand before an opening quote */
+    *n_newlines = 0;
+    for (size_t w = 0; w < n_words; w++) {
+        const uint64_t quotes = marks->quotes[w], quoted = parity_of(quotes) ^ inside;
+        const uint64_t separators = marks->separators[w] & ~quoted, may_open = separators | quotes;
+        if (quotes & quoted & ~(may_open << 1 | before_first))
+            return false;
+        before_first = may_open >> 63;
+        inside = (uint64_t)((int64_t)quoted >> 63);
+        marks->separators[w] = separators;
+        *n_newlines += __builtin_popcountll(marks->newlines[w] & ~quoted);
+    }
+    *open = inside != 0;
+    return true;
+}
+
+/* Any quotes at all, a byte at a time. */
 static size_t index_quoted(uint32_t *ends, const rfi_csv_marks *marks, const char *data, size_t size_bytes,
                            const rfi_csv_syntax *syntax)
 {
@@ -69,14 +100,21 @@ static size_t index_quoted(uint32_t *ends, const rfi_csv_marks *marks, const cha
     return n;
 }
 
-size_t rfi_csv_index_cells(uint32_t *ends, const rfi_csv_marks *marks, const char *data, size_t size_bytes,
-                           const rfi_csv_syntax *syntax)
+size_t rfi_csv_index_cells(uint32_t *ends, rfi_csv_marks *marks, const char *data, size_t size_bytes,
+                           const rfi_csv_syntax *syntax, rfi_csv_count *count)
 {
-    size_t n = marks->has_quote ? index_quoted(ends, marks, data, size_bytes, syntax)
-                                : rfi_csv_expand(ends, marks->separators, RFI_CSV_MARK_WORDS(size_bytes));
+    const size_t n_words = RFI_CSV_MARK_WORDS(size_bytes);
+    rfi_csv_count records = {.n_ends = marks->n_newlines, .first_end = size_bytes};
+    const bool plain = !marks->has_quote || clear_quoted(marks, n_words, &records.n_ends, &records.open);
+    size_t n = plain ? rfi_csv_expand(ends, marks->separators, n_words)
+                     : index_quoted(ends, marks, data, size_bytes, syntax);
     const bool ended = n && ends[n - 1] == size_bytes - 1 && data[size_bytes - 1] == syntax->newline;
     if (!ended && size_bytes)
         ends[n++] = (uint32_t)size_bytes;
+    if (count && (!plain || records.open))
+        rfi_csv_count_records(&records, marks, data, size_bytes, syntax, false);
+    if (count)
+        *count = records;
     return n;
 }
 

@@ -18,7 +18,8 @@ typedef struct rfi_csv_syntax {
 
 typedef struct rfi_csv_count {
     int64_t n_ends;   /* line ends that end a record                                     */
-    size_t first_end; /* the byte after the first of them; the size when there is none   */
+    size_t first_end; /* the byte after the first of them; the size when there is none,
+                         or when nobody may ask (rfi_csv_index_cells)                     */
     bool open;        /* the bytes end inside a quoted cell                              */
     size_t opened_at; /* where that began; 0 when it was open from the start             */
 } rfi_csv_count;
@@ -29,9 +30,10 @@ void rfi_csv_count_records(rfi_csv_count *out, const rfi_csv_marks *marks, const
 
 /* The offset of the byte after each cell of bytes that begin at a record and end with one (with or
  * without its line end). ends has room for marks->n_separators + 1 + RFI_CSV_EXPAND_ROOM. Returns how many
- * there are. */
-size_t rfi_csv_index_cells(uint32_t *ends, const rfi_csv_marks *marks, const char *data, size_t size_bytes,
-                           const rfi_csv_syntax *syntax);
+ * there are. count, which may be NULL, is that of the records; the marks of separators and line ends in quotes may be
+ * gone afterwards. */
+size_t rfi_csv_index_cells(uint32_t *ends, rfi_csv_marks *marks, const char *data, size_t size_bytes,
+                           const rfi_csv_syntax *syntax, rfi_csv_count *count);
 
 /* One cell, without its quotes. The text is a view into the data or into the scratch that decoding
  * used: good until that is used again. */

@@ -38,6 +38,7 @@ static void scan_plain(rfi_csv_marks *marks, const char *data, size_t n_steps, c
             marks->has_high |= (bytes[i] & 0x80) != 0;
         }
         marks->separators[step] = delimiters | newlines;
+        marks->newlines[step] = newlines;
         marks->quotes[step] = quotes;
         marks->has_quote |= quotes != 0;
         marks->n_separators += count_bits(delimiters | newlines);
@@ -94,6 +95,7 @@ static void scan_sse2(rfi_csv_marks *marks, const char *data, size_t n_steps, ch
         const uint64_t separators = newlines | match_sse2(v, is_delimiter);
         const uint64_t quotes = match_sse2(v, is_quote);
         marks->separators[step] = separators;
+        marks->newlines[step] = newlines;
         marks->quotes[step] = quotes;
         any_quote |= quotes;
         marks->n_separators += count_bits(separators);
@@ -130,6 +132,7 @@ __attribute__((target("avx2,popcnt"))) static void scan_avx2(rfi_csv_marks *mark
         const uint64_t separators = newlines | match_avx2(a, b, is_delimiter);
         const uint64_t quotes = match_avx2(a, b, is_quote);
         marks->separators[step] = separators;
+        marks->newlines[step] = newlines;
         marks->quotes[step] = quotes;
         any_quote |= quotes;
         marks->n_separators += _mm_popcnt_u64(separators);
@@ -157,6 +160,7 @@ scan_avx512(rfi_csv_marks *marks, const char *data, size_t n_steps, char delimit
         const uint64_t separators = newlines | _mm512_cmpeq_epi8_mask(v, is_delimiter);
         const uint64_t quotes = _mm512_cmpeq_epi8_mask(v, is_quote);
         marks->separators[step] = separators;
+        marks->newlines[step] = newlines;
         marks->quotes[step] = quotes;
         any_quote |= quotes;
         marks->n_separators += _mm_popcnt_u64(separators);
@@ -259,16 +263,19 @@ void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, cha
 {
     scan_fn *const scan = scans[rfi_csv_path()];
     const size_t n_steps = size_bytes / STEP_BYTES, rest = size_bytes % STEP_BYTES;
-    *marks = (rfi_csv_marks){.separators = marks->separators, .quotes = marks->quotes};
+    *marks = (rfi_csv_marks){
+        .separators = marks->separators, .newlines = marks->newlines, .quotes = marks->quotes};
     scan(marks, data, n_steps, delimiter, newline);
     if (rest) {
         char last[STEP_BYTES];
         memset(last, 'x', sizeof last); /* an ordinary byte: a letter is never a delimiter */
         memcpy(last, data + n_steps * STEP_BYTES, rest);
         marks->separators += n_steps;
+        marks->newlines += n_steps;
         marks->quotes += n_steps;
         scan(marks, last, 1, delimiter, newline);
         marks->separators -= n_steps;
+        marks->newlines -= n_steps;
         marks->quotes -= n_steps;
     }
 }

@@ -13,7 +13,7 @@
 
 typedef struct rfi_csv_marks {
     uint64_t *separators; /* delimiters and line ends: bit i of word w is byte 64 w + i */
-    uint64_t *quotes;
+    uint64_t *newlines, *quotes;
     int64_t n_separators, n_newlines; /* quoted ones too */
     bool has_quote;
     bool has_nul;
@@ -22,7 +22,7 @@ typedef struct rfi_csv_marks {
 
 #define RFI_CSV_MARK_WORDS(size_bytes) (((size_bytes) + 63) / 64)
 
-/* Fills the marks of `size_bytes` bytes; both arrays have RFI_CSV_MARK_WORDS(size_bytes) words. */
+/* Fills the marks of `size_bytes` bytes; the arrays have RFI_CSV_MARK_WORDS(size_bytes) words. */
 void rfi_csv_scan(rfi_csv_marks *marks, const char *data, size_t size_bytes, char delimiter, char newline);
 
 /* The numbers of the bits that are set, in order: word w holds 64 w and on. Returns how many. `out` has

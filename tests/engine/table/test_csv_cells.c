@@ -12,7 +12,7 @@
 #include "engine/table/csv_record.h"
 #include "engine/table/csv_settle.h"
 
-enum { PATHS = 5 };
+enum { PATHS = RFI_CSV_PATHS };
 
 static uint32_t draw(uint32_t step, uint32_t element)
 {
@@ -38,11 +38,11 @@ static void every_path_marks_the_same_bytes_as_a_plain_loop(void **state)
         char *bytes = random_bytes(n, n);
         if (n > 70)
             bytes[69] = 0;
-        uint64_t separators[8], quotes[8];
+        uint64_t separators[8], newlines[8], quotes[8];
         for (int path = -1; path < PATHS; path++) {
             if (!rfi_csv_scan_force(path))
                 continue;
-            rfi_csv_marks marks = {.separators = separators, .quotes = quotes};
+            rfi_csv_marks marks = {.separators = separators, .newlines = newlines, .quotes = quotes};
             memset(separators, 0xAA, sizeof separators);
             rfi_csv_scan(&marks, bytes, n, ',', '\n');
             int64_t n_separators = 0, n_newlines = 0;
@@ -50,6 +50,7 @@ static void every_path_marks_the_same_bytes_as_a_plain_loop(void **state)
             for (size_t i = 0; i < n; i++) {
                 const bool is_separator = bytes[i] == ',' || bytes[i] == '\n';
                 assert_int_equal(separators[i / 64] >> i % 64 & 1, is_separator);
+                assert_int_equal(newlines[i / 64] >> i % 64 & 1, bytes[i] == '\n');
                 assert_int_equal(quotes[i / 64] >> i % 64 & 1, bytes[i] == '"');
                 n_separators += is_separator;
                 n_newlines += bytes[i] == '\n';
@@ -105,20 +106,24 @@ static void cells_end_where_a_plain_reader_ends_them(void **state)
     for (uint32_t round = 0; round < 2000; round++) {
         const size_t n = rf_uniform_below(draw(round, 1000), 150);
         char *bytes = random_bytes(1000 + round, n);
-        uint64_t separators[4], quotes[4];
+        uint64_t separators[4], newlines[4], quotes[4];
         uint32_t expected[200], ends[200 + RFI_CSV_EXPAND_ROOM];
-        rfi_csv_marks marks = {.separators = separators, .quotes = quotes};
+        rfi_csv_marks marks = {.separators = separators, .newlines = newlines, .quotes = quotes};
         rfi_csv_scan(&marks, bytes, n, ',', '\n');
         bool open;
         const size_t n_expected = plain_cells(bytes, n, expected, &open);
-        rfi_csv_count count;
+        rfi_csv_count count, indexed;
         rfi_csv_count_records(&count, &marks, bytes, n, &syntax, false);
         assert_int_equal(count.open, open);
         int64_t n_ends = 0;
         for (size_t i = 0; i < n_expected; i++)
             n_ends += expected[i] < n && bytes[expected[i]] == '\n';
         assert_int_equal(count.n_ends, n_ends);
-        assert_int_equal(rfi_csv_index_cells(ends, &marks, bytes, n, &syntax), n_expected);
+        assert_int_equal(rfi_csv_index_cells(ends, &marks, bytes, n, &syntax, &indexed), n_expected);
+        assert_int_equal(indexed.n_ends, n_ends);
+        assert_int_equal(indexed.open, open);
+        if (open)
+            assert_int_equal(indexed.opened_at, count.opened_at);
         assert_memory_equal(ends, expected, n_expected * sizeof *ends);
         free(bytes);
     }
