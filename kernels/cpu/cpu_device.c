@@ -124,7 +124,7 @@ void *rfi_scratch(rf_device *device, size_t size_bytes)
 /* ------------------------------------------------------------------ runs */
 
 typedef struct share_job {
-    rf_pool_fn fn;
+    rfi_worker_fn fn;
     void *arg;
     rfi_share *shares;
     int n_shares;
@@ -159,18 +159,19 @@ static void share_task(void *arg, int64_t mine)
     const share_job *job = arg;
     int64_t task;
     while (take_front(&job->shares[mine], &task))
-        job->fn(job->arg, task);
+        job->fn(job->arg, (int)mine, task);
     for (int i = 1; i < job->n_shares; i++)
         while (take_back(&job->shares[(mine + i) % job->n_shares], &task))
-            job->fn(job->arg, task);
+            job->fn(job->arg, (int)mine, task);
 }
 
-void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks)
+void rfi_run_workers(rf_device *device, rfi_worker_fn fn, void *arg, int64_t n_tasks)
 {
     rfi_cpu *cpu = device->self;
     int n = rf_pool_threads(device->pool);
     if (n == 1 || n_tasks <= 1 || n_tasks > UINT32_MAX) {
-        rf_pool_run(device->pool, fn, arg, n_tasks);
+        for (int64_t task = 0; task < n_tasks; task++)
+            fn(arg, 0, task);
         return;
     }
     share_job job = {fn, arg, cpu->shares, n};
@@ -179,6 +180,24 @@ void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks)
         atomic_store_explicit(&cpu->shares[i].tasks, front << 32 | back, memory_order_relaxed);
     }
     rf_pool_run(device->pool, share_task, &job, n);
+}
+
+typedef struct plain_job {
+    rf_pool_fn fn;
+    void *arg;
+} plain_job;
+
+static void plain_task(void *arg, int worker, int64_t task)
+{
+    (void)worker;
+    const plain_job *job = arg;
+    job->fn(job->arg, task);
+}
+
+void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks)
+{
+    plain_job job = {fn, arg};
+    rfi_run_workers(device, plain_task, &job, n_tasks);
 }
 
 /* ------------------------------------------------------------------ rows in blocks */

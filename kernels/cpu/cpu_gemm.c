@@ -5,6 +5,12 @@
 
 #include "kernels/cpu/cpu_transpose.h"
 
+enum {
+    GROUP_FLOATS = 64,  /* fetched at a time                                  */
+    TASKS_A_THREAD = 8, /* so many, if their rows are not fewer than TASK_ROWS */
+    TASK_ROWS = 96,
+};
+
 /* ------------------------------------------------------------------ packing */
 
 static int32_t padded_cols(int32_t cols)
@@ -58,26 +64,13 @@ static float *packed_block(const float *packed, const rfi_factor *b, int32_t k0,
     return (float *)packed + (int64_t)k0 * padded_cols(b->cols) + (int64_t)kc * left;
 }
 
-typedef struct pack_job {
-    float *packed;
-    const rfi_factor *b;
-    int32_t n_panels;
-} pack_job;
-
-static void pack_task(void *arg, int64_t task)
+void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b)
 {
-    const pack_job *job = arg;
-    int32_t k0 = (int32_t)(task / job->n_panels) * RFI_DEPTH;
-    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
-    int32_t kc = rfi_min32(RFI_DEPTH, job->b->depth - k0);
-    pack_panel(packed_block(job->packed, job->b, k0, kc, left), job->b, k0, kc, left,
-               panel_width(job->b->cols, left));
-}
-
-void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b)
-{
-    pack_job job = {packed, b, (int32_t)rfi_divide_up(b->cols, RFI_PANEL)};
-    rfi_run(device, pack_task, &job, rfi_divide_up(b->depth, RFI_DEPTH) * job.n_panels);
+    for (int32_t k0 = 0; k0 < b->depth; k0 += RFI_DEPTH)
+        for (int32_t left = 0; left < b->cols; left += RFI_PANEL) {
+            int32_t kc = rfi_min32(RFI_DEPTH, b->depth - k0);
+            pack_panel(packed_block(packed, b, k0, kc, left), b, k0, kc, left, panel_width(b->cols, left));
+        }
 }
 
 /* ------------------------------------------------------------------ the tile */
@@ -89,9 +82,10 @@ typedef struct tile {
     int32_t depth;
     float *c;
     int64_t ldc;
-    bool load;                /* begin with c, else with 0      */
-    int last;                 /* lanes of the last vector, 1..16 */
-    const char *const *ahead; /* for every four values of k, where four lines are fetched */
+    bool load;          /* begin with c, else with 0                                */
+    int last;           /* lanes of the last vector, 1..16                          */
+    const char *ahead;  /* for every four values of k, four lines are fetched here, */
+    int64_t ahead_step; /* and this many bytes further on the next time            */
 } tile;
 
 /* One value of k. */
@@ -111,9 +105,17 @@ RFI_INLINE void multiply_step(const int rows, const int vectors, v16 sum[12][4],
     }
 }
 
+/* Into the second-level cache: the first holds the panel. */
+RFI_INLINE void fetch_group(const char *at)
+{
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; u++)
+        __builtin_prefetch(at + 64 * u, 0, 2);
+}
+
 /* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
 RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns,
-                              const bool tall)
+                              const bool fetch)
 {
     const tile copy = *from, *t = &copy; /* floats stored into c might alias the struct, not a copy */
     const int64_t a_row = by_columns ? 1 : t->a_row;
@@ -127,14 +129,13 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
             sum[i][j] = !t->load ? v16_zero() : j < vectors - 1 ? v16_load(at) : v16_load_n(at, t->last);
         }
     const float *a = t->a, *b = t->b;
+    const char *ahead = t->ahead;
     int32_t k = 0;
-    for (; tall && k + 4 <= t->depth; k += 4) {
-        const char *ahead = t->ahead[k / 4];
+    for (; fetch && k + 4 <= t->depth; k += 4, ahead += t->ahead_step) {
+        fetch_group(ahead);
 #pragma GCC unroll 4
-        for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES) {
-            __builtin_prefetch(ahead + 64 * u);
+        for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES)
             multiply_step(rows, vectors, sum, a, a_row, b);
-        }
     }
     for (; k < t->depth; k++, a += a_step, b += vectors * RFI_LANES)
         multiply_step(rows, vectors, sum, a, a_row, b);
@@ -150,45 +151,43 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
         }
 }
 
-/* Tiles of all heights finish a block; only the tallest, which do nearly all the work, fetch ahead. */
-#define TILE(rows, vectors, tall)                                                                            \
-    static void tile_##rows##x##vectors(const tile *t)                                                       \
+#define TILE_AS(name, rows, vectors, fetch)                                                                  \
+    static void name(const tile *t)                                                                          \
     {                                                                                                        \
         if (t->a_row == 1)                                                                                   \
-            multiply_tile(t, rows, vectors, true, tall);                                                     \
+            multiply_tile(t, rows, vectors, true, fetch);                                                    \
         else                                                                                                 \
-            multiply_tile(t, rows, vectors, false, tall);                                                    \
+            multiply_tile(t, rows, vectors, false, fetch);                                                   \
     }
+#define TILE(rows, vectors) TILE_AS(tile_##rows##x##vectors, rows, vectors, false)
 
 typedef void (*tile_fn)(const tile *t);
 
-TILE(1, 1, false)
-TILE(2, 1, false)
-TILE(3, 1, false) TILE(4, 1, false) TILE(5, 1, false)
+/* Tiles of all heights, and the one that does nearly all the work once more: it can fetch what comes next. */
+// clang-format off
+TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 #if RFI_TILE_VECTORS == 4
-    TILE(6, 1, false) TILE(7, 1, false) TILE(8, 1, false) TILE(9, 1, false) TILE(10, 1, false)
-        TILE(11, 1, false) TILE(12, 1, true) TILE(1, 2, false) TILE(2, 2, false) TILE(3, 2, false)
-            TILE(4, 2, false) TILE(5, 2, false) TILE(6, 2, false) TILE(7, 2, false) TILE(8, 2, false)
-                TILE(9, 2, false) TILE(10, 2, false) TILE(11, 2, false) TILE(12, 2, true) TILE(1, 3, false)
-                    TILE(2, 3, false) TILE(3, 3, false) TILE(4, 3, false) TILE(5, 3, false) TILE(6, 3, false)
-                        TILE(7, 3, false) TILE(8, 3, true) TILE(1, 4, false) TILE(2, 4, false)
-                            TILE(3, 4, false) TILE(4, 4, false) TILE(5, 4, false) TILE(6, 4, true)
+TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
+TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
+TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+TILE_AS(fetching_tile, 6, 4, true)
 
-                                static const tile_fn tile_table[4][12] = {
-                                    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1,
-                                     tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
-                                    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2,
-                                     tile_8x2, tile_9x2, tile_10x2, tile_11x2, tile_12x2},
-                                    {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3,
-                                     tile_8x3},
-                                    {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
+static const tile_fn tile_table[4][12] = {
+    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
+    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2, tile_9x2, tile_10x2, tile_11x2, tile_12x2},
+    {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3},
+    {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
 };
 static const int32_t tile_rows[4] = {12, 12, 8, 6};
 #else
-    TILE(6, 1, true) static const tile_fn tile_table[1][6] = {
-        {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
+TILE_AS(fetching_tile, 6, 1, true)
+
+static const tile_fn tile_table[1][6] = {{tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
 static const int32_t tile_rows[1] = {6};
 #endif
+// clang-format on
 
 /* A block of the product: rows of a and of c that begin at the pointers, `depth` values of k. */
 typedef struct block {
@@ -200,35 +199,34 @@ typedef struct block {
     bool load;
 } block;
 
-enum { AHEAD_MAX = RFI_DEPTH / 4, GROUP_FLOATS = 64 };
-
-/* What the tile at row i fetches meanwhile: rows of a and c for the tile after it, then what the caller wants. */
-static void fill_ahead(const char **list, const block *p, int32_t i, int32_t rows, rfi_ahead *ahead,
-                       const float *idle)
+/* Takes a tile's groups from the last stream; false when there is nothing to fetch. */
+static bool take_ahead(tile *t, rfi_ahead *ahead)
 {
-    int n = 0, room = p->depth / 4;
-    int32_t end = rfi_min32(i + 2 * rows, p->rows);
-    for (int32_t r = i + rows; r < end; r++) {
-        for (int32_t k = 0; p->a_step == 1 && k < p->depth && n < room; k += GROUP_FLOATS)
-            list[n++] = (const char *)(p->a + r * p->a_row + k);
-        if (p->load && n < room)
-            list[n++] = (const char *)(p->c + r * p->ldc);
-    }
-    while (n < room && ahead && ahead->n > 0) {
-        int last = ahead->n - 1;
-        list[n++] = ahead->stream[last].at;
-        ahead->stream[last].at += ahead->stream[last].step;
-        if (--ahead->stream[last].groups <= 0)
-            ahead->n--;
-    }
-    while (n < room)
-        list[n++] = (const char *)idle;
+    if (!ahead || ahead->n == 0)
+        return false;
+    int last = ahead->n - 1;
+    int32_t groups = t->depth / 4;
+    t->ahead = ahead->stream[last].at;
+    t->ahead_step = ahead->stream[last].step;
+    ahead->stream[last].at += groups * t->ahead_step;
+    ahead->stream[last].groups -= groups;
+    if (ahead->stream[last].groups <= 0)
+        ahead->n--;
+    return true;
+}
+
+/* The lines of c that the tile after this one loads or stores. */
+static void fetch_c(const block *p, int32_t first, int32_t rows, int32_t vectors)
+{
+    int32_t end = rfi_min32(first + rows, p->rows);
+    for (int32_t r = first; r < end; r++)
+        for (int32_t j = 0; j < vectors; j++)
+            __builtin_prefetch(p->c + r * p->ldc + j * RFI_LANES, 1, 3);
 }
 
 /* One panel of the block, left..left+width-1. */
 static void multiply_panel(const block *p, const float *packed, int32_t cols, int32_t left, rfi_ahead *ahead)
 {
-    const char *list[AHEAD_MAX];
     int32_t vectors = panel_width(cols, left) / RFI_LANES;
     int32_t at_most = tile_rows[vectors - 1];
     tile t = {.a_row = p->a_row,
@@ -238,13 +236,15 @@ static void multiply_panel(const block *p, const float *packed, int32_t cols, in
               .ldc = p->ldc,
               .load = p->load};
     t.last = rfi_min32(cols - left - (vectors - 1) * RFI_LANES, RFI_LANES);
-    t.ahead = list;
     for (int32_t i = 0; i < p->rows; i += at_most) {
         int32_t rows = rfi_min32(at_most, p->rows - i);
         t.a = p->a + i * p->a_row;
         t.c = p->c + i * p->ldc;
-        fill_ahead(list, p, i, at_most, ahead, packed);
-        tile_table[vectors - 1][rows - 1](&t);
+        fetch_c(p, i + at_most, at_most, vectors);
+        if (vectors == RFI_TILE_VECTORS && rows == at_most && take_ahead(&t, ahead))
+            fetching_tile(&t);
+        else
+            tile_table[vectors - 1][rows - 1](&t);
     }
 }
 
@@ -253,7 +253,7 @@ static void multiply_panel(const block *p, const float *packed, int32_t cols, in
 static void clear(const rfi_product *p, int32_t first, int32_t end, int32_t left, int32_t right)
 {
     for (int32_t i = first; i < end; i++)
-        memset(p->c + i * p->ldc + (left - p->c_left), 0, (size_t)(right - left) * sizeof(float));
+        memset(p->c + i * p->ldc + left, 0, (size_t)(right - left) * sizeof(float));
 }
 
 static block block_of(const rfi_product *p, int32_t first, int32_t end, int32_t k0)
@@ -261,7 +261,7 @@ static block block_of(const rfi_product *p, int32_t first, int32_t end, int32_t 
     return (block){.a = p->a + first * p->a_row + k0 * p->a_step,
                    .a_row = p->a_row,
                    .a_step = p->a_step,
-                   .c = p->c + first * p->ldc - p->c_left,
+                   .c = p->c + first * p->ldc,
                    .ldc = p->ldc,
                    .rows = end - first,
                    .depth = rfi_min32(RFI_DEPTH, p->b.depth - k0),
@@ -284,60 +284,41 @@ static void gather_columns(block *p, float *copy)
     p->a_step = RFI_COLUMN_ROWS;
 }
 
-static void multiply_rows(const rfi_product *p, const float *packed, int32_t first, int32_t end, int32_t left,
-                          int32_t right, rfi_ahead *ahead)
+static void multiply_rows(const rfi_product *p, const float *packed, int32_t first, int32_t end,
+                          rfi_ahead *ahead)
 {
     _Alignas(64) float copy[RFI_DEPTH * RFI_COLUMN_ROWS];
     if (p->b.depth == 0 && !p->accumulate)
-        clear(p, first, end, left, right);
+        clear(p, first, end, 0, p->b.cols);
     for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
         block here = block_of(p, first, end, k0);
         if (p->a_row == 1)
             gather_columns(&here, copy);
         float *c = here.c;
-        for (int32_t at = left; at < right; at += RFI_PANEL) {
-            here.c = c + at;
-            multiply_panel(&here, packed_block(packed, &p->b, k0, here.depth, at), p->b.cols, at, ahead);
+        for (int32_t left = 0; left < p->b.cols; left += RFI_PANEL) {
+            here.c = c + left;
+            multiply_panel(&here, packed_block(packed, &p->b, k0, here.depth, left), p->b.cols, left, ahead);
         }
     }
-    if (p->finish)
-        p->finish(p->finish_arg, first, end, left, right);
 }
 
-void RFI_FN(rfi_multiply_packed)(const rfi_product *p, const float *packed, int32_t first, int32_t end,
-                                 int32_t left, int32_t right, rfi_ahead *ahead)
+void RFI_FN(rfi_multiply_packed)(const rfi_product *p, const float *packed, rfi_ahead *ahead)
 {
-    int32_t at_once = p->a_row == 1 ? RFI_COLUMN_ROWS : end - first;
-    for (int32_t i = first; i < end; i += at_once)
-        multiply_rows(p, packed, i, rfi_min32(i + at_once, end), left, right, ahead);
+    int32_t at_once = p->a_row == 1 ? RFI_COLUMN_ROWS : p->rows;
+    for (int32_t i = 0; i < p->rows; i += at_once)
+        multiply_rows(p, packed, i, rfi_min32(i + at_once, p->rows), ahead);
 }
 
-typedef struct rows_job {
-    const rfi_product *product;
-    const float *packed;
-    int32_t rows_a_task;
-} rows_job;
-
-/* Many rows: b is packed once, and tasks are blocks of rows. */
-static void rows_task(void *arg, int64_t task)
-{
-    const rows_job *job = arg;
-    int32_t first = (int32_t)task * job->rows_a_task;
-    int32_t end = rfi_min32(first + job->rows_a_task, job->product->rows);
-    RFI_FN(rfi_multiply_packed)(job->product, job->packed, first, end, 0, job->product->b.cols, NULL);
-}
-
-/* The piece of b that a panel's task packs next: its next values of k, or those that the next panel begins with. */
+/* The piece of b that a task packs next: its next values of k. */
 static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
 {
     rfi_ahead ahead = {.n = 0};
-    int32_t k = k0 + RFI_DEPTH < b->depth ? k0 + RFI_DEPTH : 0;
-    int32_t at = k > 0 ? left : left + RFI_PANEL;
-    if (at >= b->cols)
+    int32_t k = k0 + RFI_DEPTH;
+    if (k >= b->depth)
         return ahead;
-    const float *first = b->data + (b->transposed ? at * b->ld + k : k * b->ld + at);
-    int32_t rows = b->transposed ? rfi_min32(RFI_PANEL, b->cols - at) : rfi_min32(RFI_DEPTH, b->depth - k);
-    int32_t row_floats = b->transposed ? rfi_min32(RFI_DEPTH, b->depth - k) : RFI_PANEL;
+    int32_t width = rfi_min32(RFI_PANEL, b->cols - left), depth = rfi_min32(RFI_DEPTH, b->depth - k);
+    const float *first = b->data + (b->transposed ? left * b->ld + k : k * b->ld + left);
+    int32_t rows = b->transposed ? width : depth, row_floats = b->transposed ? depth : width;
     for (; ahead.n * GROUP_FLOATS < row_floats; ahead.n++) {
         ahead.stream[ahead.n].at = (const char *)(first + ahead.n * GROUP_FLOATS);
         ahead.stream[ahead.n].step = b->ld * (int64_t)sizeof(float);
@@ -346,44 +327,48 @@ static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
     return ahead;
 }
 
-/* Few rows: tasks are panels, each packs its own as it goes, and it is never written to memory. */
-static void panel_task(void *arg, int64_t task)
+typedef struct parts_job {
+    const rfi_product *product;
+    int32_t rows_a_task, n_panels;
+} parts_job;
+
+/* Some rows and one panel of c. b is packed on the way, into memory that stays in the first-level cache: to do that once for every
+ * block of rows costs less than to hand packed panels from one processor to another. */
+static void part_task(void *arg, int64_t task)
 {
-    const rfi_product *p = arg;
+    const parts_job *job = arg;
+    const rfi_product *p = job->product;
     _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
-    int32_t left = (int32_t)task * RFI_PANEL;
+    int32_t first = (int32_t)(task / job->n_panels) * job->rows_a_task;
+    int32_t end = rfi_min32(first + job->rows_a_task, p->rows);
+    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
     int32_t right = rfi_min32(left + RFI_PANEL, p->b.cols);
     if (p->b.depth == 0 && !p->accumulate)
-        clear(p, 0, p->rows, left, right);
+        clear(p, first, end, left, right);
     for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
         rfi_ahead ahead = look_ahead(&p->b, k0, left);
-        block here = block_of(p, 0, p->rows, k0);
+        block here = block_of(p, first, end, k0);
         here.c += left;
         pack_panel(packed, &p->b, k0, here.depth, left, panel_width(p->b.cols, left));
         multiply_panel(&here, packed, p->b.cols, left, &ahead);
     }
     if (p->finish)
-        p->finish(p->finish_arg, 0, p->rows, left, right);
+        p->finish(p->finish_arg, first, end, left, right);
 }
 
-/* About three tasks for each thread, so that one that is held up elsewhere leaves work to the others; whole tiles. */
-static int32_t rows_of_a_task(rf_device *device, int32_t rows)
+/* Enough tasks that a thread which is held up elsewhere leaves work to the others, and enough rows in each that packing
+ * is a small part of it; whole tiles. */
+static int32_t rows_of_a_task(rf_device *device, int32_t rows, int32_t n_panels)
 {
-    int64_t tasks = (rows < 300 ? 1 : 3) * (int64_t)rf_pool_threads(device->pool);
-    return (int32_t)rfi_divide_up(rfi_divide_up(rows, tasks), 12) * 12;
+    int64_t blocks = rfi_divide_up(TASKS_A_THREAD * (int64_t)rf_pool_threads(device->pool), n_panels);
+    if (blocks > rows / TASK_ROWS)
+        blocks = rows / TASK_ROWS;
+    return (int32_t)rfi_divide_up(rfi_divide_up(rows, blocks > 0 ? blocks : 1), 12) * 12;
 }
 
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
-    if (product->rows < RFI_MANY_ROWS) {
-        rfi_run(device, panel_task, (void *)product, rfi_divide_up(product->b.cols, RFI_PANEL));
-        return;
-    }
-    rows_job job = {product, NULL, rows_of_a_task(device, product->rows)};
-    float *packed = rfi_scratch(device, RFI_FN(rfi_packed_size)(&product->b) * sizeof(float));
-    if (!packed)
-        return;
-    RFI_FN(rfi_pack)(device, packed, &product->b);
-    job.packed = packed;
-    rfi_run(device, rows_task, &job, rfi_divide_up(product->rows, job.rows_a_task));
+    parts_job job = {product, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL)};
+    job.rows_a_task = rows_of_a_task(device, product->rows, job.n_panels);
+    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_panels);
 }

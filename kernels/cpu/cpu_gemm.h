@@ -26,7 +26,6 @@
 enum {
     RFI_PANEL = RFI_TILE_VECTORS * RFI_LANES, /* columns of a panel                                    */
     RFI_DEPTH = 128,                          /* values of k at a time: 128 x 64 floats are 32 KB in L1 */
-    RFI_MANY_ROWS = 128,                      /* from here on b is packed once for all tasks           */
     RFI_COLUMN_ROWS = 48,                     /* rows of c at a time when a is read by columns         */
 };
 
@@ -58,7 +57,6 @@ typedef struct rfi_product {
     rfi_factor b;
     float *c;
     int64_t ldc;
-    int32_t c_left; /* column of the product that c[0] holds; 0 but for operations that own a strip */
     bool accumulate;
     rfi_finish_fn finish; /* or NULL */
     const void *finish_arg;
@@ -67,12 +65,11 @@ typedef struct rfi_product {
 /* The whole product, on the device's threads. */
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product);
 
-/* Its pieces, for operations that own their tasks. Floats that a packed b takes, and the packing on the device's threads. */
+/* Its pieces, for operations that own their tasks. Floats that a packed b takes, and the packing, on this thread. */
 size_t RFI_FN(rfi_packed_size)(const rfi_factor *b);
-void RFI_FN(rfi_pack)(rf_device *device, float *packed, const rfi_factor *b);
+void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b);
 
-/* Rows first..end-1 and columns left..right-1 of c, on this thread; left is a multiple of RFI_PANEL. `ahead` may be NULL. */
-void RFI_FN(rfi_multiply_packed)(const rfi_product *product, const float *packed, int32_t first, int32_t end,
-                                 int32_t left, int32_t right, rfi_ahead *ahead);
+/* The whole product on this thread, without `finish`. `ahead` may be NULL. */
+void RFI_FN(rfi_multiply_packed)(const rfi_product *product, const float *packed, rfi_ahead *ahead);
 
 #endif

@@ -64,6 +64,11 @@ static inline __attribute__((unused)) int32_t rfi_min32(int32_t a, int32_t b)
  * same way, so that it finds in its cache what it wrote in the operation before; who is done early takes from the others' ends. */
 void rfi_run(rf_device *device, rf_pool_fn fn, void *arg, int64_t n_tasks);
 
+/* The same for tasks with memory of their own: calls fn(arg, worker, i), worker in 0..threads-1. Two tasks with the same
+ * worker never run at the same time. Results must not depend on it. */
+typedef void (*rfi_worker_fn)(void *arg, int worker, int64_t task);
+void rfi_run_workers(rf_device *device, rfi_worker_fn fn, void *arg, int64_t n_tasks);
+
 /* Rows handed out a block at a time: calls fn(arg, first, end). Blocks do not depend on the number of threads. */
 typedef void (*rfi_rows_fn)(void *arg, int32_t first, int32_t end);
 void rfi_run_rows(rf_device *device, int32_t n_rows, int32_t block, rfi_rows_fn fn, void *arg);

@@ -30,10 +30,13 @@ static void adam_run(float *restrict w, float *restrict m, float *restrict v, co
 
 /* ------------------------------------------------------------------ a matrix */
 
+/* A worker's copy of the dense sources' right factors, in panels. */
 typedef struct update_job {
     const rf_update *op;
-    const float *packed[RF_UPDATE_DENSE_MAX];
-    int32_t rows_a_task, n_strips;
+    float *packed;         /* one after the other for each worker */
+    size_t packed_floats;  /* of a worker                          */
+    int32_t *packed_strip; /* which strip of columns a worker holds, -1: none */
+    int32_t rows_a_task, n_tasks_a_strip;
 } update_job;
 
 /* What a task owns, and its gradient: g(k, n) at g[(k - first) * ld + n - left]. */
@@ -57,23 +60,47 @@ static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
     return ahead;
 }
 
-static void add_dense(const update_job *job, const patch *p)
+static rfi_factor dense_factor(const rf_update *op, int32_t source, int32_t left, int32_t right)
 {
-    rfi_ahead ahead = fetch_weights(job->op, p);
-    for (int32_t d = 0; d < job->op->n_dense; d++) {
-        const rf_mat *a = &job->op->dense[d].a, *b = &job->op->dense[d].b;
+    const rf_mat *b = &op->dense[source].b;
+    return (rfi_factor){.data = b->data + left, .ld = b->ld, .depth = b->rows, .cols = right - left};
+}
+
+/* This worker's panels of the strip that p lies in. */
+static const float *packed_sources(const update_job *job, int worker, const patch *p)
+{
+    const rf_update *op = job->op;
+    float *packed = job->packed + (size_t)worker * job->packed_floats, *at = packed;
+    if (job->packed_strip[worker] == p->left)
+        return packed;
+    job->packed_strip[worker] = p->left;
+    for (int32_t d = 0; d < op->n_dense; d++) {
+        const rfi_factor b = dense_factor(op, d, p->left, p->right);
+        RFI_FN(rfi_pack)(at, &b);
+        at += RFI_FN(rfi_packed_size)(&b);
+    }
+    return packed;
+}
+
+static void add_dense(const update_job *job, int worker, const patch *p)
+{
+    const rf_update *op = job->op;
+    rfi_ahead ahead = fetch_weights(op, p);
+    const float *packed = packed_sources(job, worker, p);
+    for (int32_t d = 0; d < op->n_dense; d++) {
+        const rf_mat *a = &op->dense[d].a;
         const rfi_product product = {
+            .rows = p->end - p->first,
             .a = a->data + p->first,
             .a_row = 1,
             .a_step = a->ld,
-            .b = {.data = b->data, .ld = b->ld, .depth = b->rows, .cols = b->cols},
+            .b = dense_factor(op, d, p->left, p->right),
             .c = p->g,
-            .c_left = p->left,
             .ldc = p->ld,
             .accumulate = d > 0,
         };
-        RFI_FN(rfi_multiply_packed)
-        (&product, job->packed[d], 0, p->end - p->first, p->left, p->right, &ahead);
+        RFI_FN(rfi_multiply_packed)(&product, packed, &ahead);
+        packed += RFI_FN(rfi_packed_size)(&product.b);
     }
 }
 
@@ -209,53 +236,51 @@ static void finish_patch(const rf_update *op, const patch *p)
     }
 }
 
-static void update_task(void *arg, int64_t task)
+static void update_task(void *arg, int worker, int64_t task)
 {
     const update_job *job = arg;
     const rf_update *op = job->op;
     _Alignas(64) float g[GRAD_FLOATS];
-    int32_t first = (int32_t)(task / job->n_strips) * job->rows_a_task;
-    int32_t left = (int32_t)(task % job->n_strips) * STRIP_COLS;
+    int32_t first = (int32_t)(task % job->n_tasks_a_strip) * job->rows_a_task;
+    int32_t left = (int32_t)(task / job->n_tasks_a_strip) * STRIP_COLS;
     patch p = {g, first, rfi_min32(first + job->rows_a_task, op->rows), left, 0, 0};
     p.right = rfi_min32(left + STRIP_COLS, op->cols);
     p.ld = p.right - left;
     if (op->n_dense == 0)
         memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
-    add_dense(job, &p);
+    else
+        add_dense(job, worker, &p);
     if (op->coded.b.data || op->n_gather > 0)
         add_rows_of_w(op, &p);
     finish_patch(op, &p);
 }
 
-/* Copies the right factors of the dense sources into panels; false when there is no memory. */
-static bool pack_sources(rf_device *device, update_job *job)
+/* Room for every worker's panels of one strip; false when there is no memory. */
+static bool place_panels(rf_device *device, update_job *job)
 {
     const rf_update *op = job->op;
-    rfi_factor factors[RF_UPDATE_DENSE_MAX];
-    size_t size[RF_UPDATE_DENSE_MAX], total = 0;
+    size_t n_workers = (size_t)rf_pool_threads(device->pool);
     for (int32_t d = 0; d < op->n_dense; d++) {
-        const rf_mat *b = &op->dense[d].b;
-        factors[d] = (rfi_factor){.data = b->data, .ld = b->ld, .depth = b->rows, .cols = b->cols};
-        size[d] = RFI_FN(rfi_packed_size)(&factors[d]);
-        total += size[d];
+        const rfi_factor b = dense_factor(op, d, 0, rfi_min32(op->cols, STRIP_COLS));
+        job->packed_floats += RFI_FN(rfi_packed_size)(&b);
     }
-    float *packed = total > 0 ? rfi_scratch(device, total * sizeof(float)) : NULL;
-    if (total > 0 && !packed)
+    job->packed = rfi_scratch(device, n_workers * (job->packed_floats * sizeof(float) + sizeof(int32_t)));
+    if (!job->packed)
         return false;
-    for (int32_t d = 0; d < op->n_dense; packed += size[d++]) {
-        RFI_FN(rfi_pack)(device, packed, &factors[d]);
-        job->packed[d] = packed;
-    }
+    job->packed_strip = (int32_t *)(job->packed + n_workers * job->packed_floats);
+    for (size_t i = 0; i < n_workers; i++)
+        job->packed_strip[i] = -1;
     return true;
 }
 
 void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
-    update_job job = {.op = op, .n_strips = (int32_t)rfi_divide_up(op->cols, STRIP_COLS)};
+    update_job job = {.op = op};
     int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
     job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * FEW_TASKS));
-    if (pack_sources(device, &job))
-        rfi_run(device, update_task, &job, rfi_divide_up(op->rows, job.rows_a_task) * job.n_strips);
+    job.n_tasks_a_strip = (int32_t)rfi_divide_up(op->rows, job.rows_a_task);
+    if (place_panels(device, &job))
+        rfi_run_workers(device, update_task, &job, job.n_tasks_a_strip * rfi_divide_up(op->cols, STRIP_COLS));
 }
 
 /* ------------------------------------------------------------------ a vector */

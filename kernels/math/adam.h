@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/hostdev.h"
+#include "kernels/math/math32.h"
 
 /* Where a weight gets no gradient but the decay's, it shrinks by a constant factor each step once sqrt(v) is below eps, and
  * ends among the denormal numbers, on which every product takes a hundred times as long. Nothing so small can move a
@@ -25,7 +26,7 @@ RF_HD float rf_adam_weight(float w, float *m, float *v, float g, float beta1, fl
     g = fmaf(decay, w, g);
     *m = rf_adam_settle(fmaf(beta1, *m, (1.0f - beta1) * g));
     *v = rf_adam_settle(fmaf(beta2, *v, (1.0f - beta2) * g * g));
-    return rf_adam_settle(w - rate * *m / fmaf(sqrtf(*v), root, eps));
+    return rf_adam_settle(fmaf(-rate * *m, rf_reciprocal_f32(fmaf(sqrtf(*v), root, eps)), w));
 }
 
 /* The powers move on in double precision: after 20,000 steps a float power would have drifted. */

@@ -34,12 +34,21 @@ static float tanh_of(float x)
 {
     return rf_tanh_f32(x);
 }
+static float reciprocal_of(float x)
+{
+    return rf_reciprocal_f32(x);
+}
+static double one_over(double x)
+{
+    return 1.0 / x;
+}
 
 static void functions_are_as_exact_as_their_header_says(void **state)
 {
     (void)state;
     assert_near(worst(exp_of, exp, -87.3f, 88.3f, true), 0.0, 1e-7);
     assert_near(worst(log_of, log, 1.1754944e-38f, INFINITY, true), 0.0, 1.2e-7);
+    assert_near(worst(reciprocal_of, one_over, 1e-37f, 1e37f, true), 0.0, 7e-8);
     assert_near(worst(tanh_of, tanh, -30.0f, 30.0f, true), 0.0, 2e-7);
 }
 
