@@ -95,9 +95,12 @@ static void an_operation_without_memory_is_told_at_the_next_read(void **state)
     float *x = NULL, back[4];
     assert_ok(rf_device_open(&device, "cpu", 1, &err));
     assert_ok(rf_device_alloc(device, (void **)&x, (ROWS * N * 2 + N * N) * sizeof *x, &err));
-    rf_mat a = {x, ROWS, N, N}, y = {x + ROWS * N, ROWS, N, N}, w = {x + 2 * ROWS * N, N, N, N};
+    rf_mat a = {x, ROWS, N, N}, b = {x + ROWS * N, ROWS, N, N};
     rf_alloc_fail_at(1);
-    device->ops->affine(device, &(rf_affine){.y = y, .x = a, .w = w});
+    device->ops->update(
+        device,
+        &(rf_update){
+            .rows = N, .cols = N, .n_dense = 1, .dense = {{.a = a, .b = b}}, .grad = x + 2 * ROWS * N});
     rf_alloc_fail_at(0);
     assert_fails(rf_device_read(device, back, x, sizeof back, &err), RF_NO_MEMORY, "bytes");
     rf_device_free(device, x);
