@@ -1,9 +1,10 @@
 /* rig.c - see rig.h. */
 #include "rig.h"
 
+#include <dlfcn.h>
 #include <math.h>
 
-enum { GUARD = 512 };
+enum { GUARD = 512, GPU_VARIANTS = 3, STEPS_MAX = 64 };
 static const uint32_t guard_word = 0x7FC0DEADu; /* a NaN */
 
 /* ------------------------------------------------------------------ devices */
@@ -12,7 +13,36 @@ static rf_device *device[RIG_VARIANTS_MAX];
 static char device_title[RIG_VARIANTS_MAX][64];
 static int n_devices;
 
-static void open_devices(void)
+typedef void (*order_fn)(int);
+static order_fn gpu_order; /* of the emulated GPU's threads; NULL on a real one */
+
+bool rig_is_cpu(void)
+{
+    return strcmp(rig_device()->type->kind, "cpu") == 0;
+}
+
+static void find_order(void)
+{
+    const char *path = getenv("ROWFORGE_CUDA_LIBRARY");
+    void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *symbol = library ? dlsym(library, "rf_emu_order") : NULL;
+    memcpy(&gpu_order, &symbol, sizeof gpu_order);
+}
+
+static void open_gpu(const char *name)
+{
+    rf_error err = {0};
+    rf_device_options options = {.n_threads = 1};
+    const char *construction = getenv("RF_TEST_CONSTRUCTION");
+    if (construction)
+        assert_ok(rf_construction_parse(&options.construction, construction, &err));
+    if (rf_device_open_with(&device[0], name, &options, &err) != RF_OK)
+        fail_msg("%s", err.message);
+    n_devices = 1;
+    find_order();
+}
+
+static void open_cpus(void)
 {
     static const char *isas[] = {"avx512", "avx2", "baseline"};
     static const int threads[] = {1, 2, 4};
@@ -30,8 +60,23 @@ static void open_devices(void)
     assert_true(n_devices >= 3);
 }
 
+static uint32_t *steps;
+static int n_steps;
+
+static void open_devices(void)
+{
+    rf_error err = {0};
+    const char *gpu = getenv("RF_TEST_DEVICE");
+    if (gpu && *gpu)
+        open_gpu(gpu);
+    else
+        open_cpus();
+    assert_ok(rf_device_alloc_shared(device[0], (void **)&steps, STEPS_MAX * sizeof *steps, &err));
+}
+
 static void close_devices(void)
 {
+    rf_device_free_shared(device[0], steps);
     for (int i = 0; i < n_devices; i++)
         rf_device_close(device[i]);
     n_devices = 0;
@@ -46,6 +91,24 @@ rf_device *rig_device(void)
     return device[0];
 }
 
+void rig_sync(void)
+{
+    rf_error err = {0};
+    if (rf_device_sync(rig_device(), &err) != RF_OK)
+        fail_msg("%s (%s)", err.message, err.detail);
+}
+
+uint32_t *rig_step(uint32_t value)
+{
+    (void)rig_device();
+    for (int i = 0; i < n_steps; i++)
+        if (steps[i] == value)
+            return &steps[i];
+    assert_true(n_steps < STEPS_MAX);
+    steps[n_steps] = value;
+    return &steps[n_steps++];
+}
+
 /* ------------------------------------------------------------------ memory */
 
 void rig_begin(rig_state *rig, uint64_t seed)
@@ -58,7 +121,7 @@ void rig_begin(rig_state *rig, uint64_t seed)
 void rig_end(rig_state *rig)
 {
     for (int i = 0; i < rig->n_blocks; i++) {
-        free(rig->block[i].raw);
+        rf_device_free_shared(rig_device(), rig->block[i].raw);
         free(rig->block[i].before);
         free(rig->block[i].first);
     }
@@ -83,7 +146,8 @@ static uint8_t *add_block(rig_state *rig, int64_t rows, size_t row_bytes, size_t
     b->stride = stride;
     b->start = GUARD;
     b->size = (2 * GUARD + (size_t)rows * stride + 3) / 4 * 4;
-    b->raw = malloc(b->size);
+    rf_error err = {0};
+    assert_ok(rf_device_alloc_shared(rig_device(), (void **)&b->raw, b->size, &err));
     b->before = malloc(b->size);
     b->first = malloc(b->size);
     assert_non_null(b->raw);
@@ -115,6 +179,13 @@ void *rig_bytes(rig_state *rig, size_t size_bytes)
 {
     void *data = add_block(rig, 1, size_bytes, size_bytes);
     memset(data, 0, size_bytes);
+    return data;
+}
+
+void *rig_copy(rig_state *rig, const void *from, size_t size_bytes)
+{
+    void *data = add_block(rig, 1, size_bytes, size_bytes);
+    memcpy(data, from, size_bytes);
     return data;
 }
 
@@ -169,12 +240,19 @@ void rig_run(rig_state *rig, rig_fn fn, const void *op)
 {
     for (int i = 0; i < rig->n_blocks; i++)
         memcpy(rig->block[i].before, rig->block[i].raw, rig->block[i].size);
-    for (int v = 0; v < n_devices; v++) {
+    const bool is_cpu = rig_is_cpu();
+    for (int v = 0; v < (is_cpu ? n_devices : GPU_VARIANTS); v++) {
         rf_error err = {0};
+        rf_device *runs_on = device[is_cpu ? v : 0];
+        if (gpu_order)
+            gpu_order(v);
+        if (!is_cpu)
+            snprintf(device_title[v], sizeof device_title[v], "%.40s, run %d", runs_on->name, v);
         for (int i = 0; i < rig->n_blocks; i++)
             memcpy(rig->block[i].raw, rig->block[i].before, rig->block[i].size);
-        fn(device[v], op);
-        assert_ok(rf_device_sync(device[v], &err));
+        fn(runs_on, op);
+        if (rf_device_sync(runs_on, &err) != RF_OK)
+            fail_msg("%s (%s)", err.message, err.detail);
         check_guards(rig, device_title[v]);
         if (v > 0)
             check_same(rig, device_title[v]);

@@ -1,4 +1,4 @@
-/* rig.h - runs one operation on every path of the CPU and holds the results against each other.
+/* rig.h - runs one operation on every path of a device and holds the results against each other.
  *
  *     rig_state rig;
  *     rig_begin(&rig, 7);
@@ -11,6 +11,10 @@
  * pattern, a NaN when read as a float, so that a read outside poisons the result and a write outside is found. rig_run
  * runs the operation on each instruction set that the processor has, with 1, 2 and 4 threads, from the same
  * memory each time, and demands the same bits everywhere; the memory then holds the result.
+ *
+ * RF_TEST_DEVICE=cuda:0 runs the same tests on a GPU, in the construction that RF_TEST_CONSTRUCTION names: the operation runs
+ * several times (on the emulated GPU with its threads in another order each time) and must give the same bits each time. All
+ * memory that operations see is then memory that both sides can follow, so tests hand out no pointer of their own.
  */
 #ifndef RF_TEST_RIG_H
 #define RF_TEST_RIG_H
@@ -47,6 +51,10 @@ rf_mat rig_mat(rig_state *rig, int32_t rows, int32_t cols, int64_t ld);
 float *rig_vector(rig_state *rig, int64_t n);
 void *rig_bytes(rig_state *rig, size_t size_bytes);
 int32_t *rig_ids(rig_state *rig, int64_t n, int32_t below); /* uniform in 0..below-1 */
+void *rig_copy(rig_state *rig, const void *from, size_t size_bytes);
+
+/* A step number where operations can read it; lives to the end of the program. */
+uint32_t *rig_step(uint32_t value);
 
 typedef void (*rig_fn)(rf_device *device, const void *op);
 void rig_run(rig_state *rig, rig_fn fn, const void *op);
@@ -59,8 +67,11 @@ void rig_run(rig_state *rig, rig_fn fn, const void *op);
 RF_OPS_TABLE(RIG_CALL)
 #undef RIG_CALL
 
-/* A device of the best instruction set with one thread, for tests that need no comparison. Lent. */
+/* A device of the best instruction set with one thread, for tests that need no comparison. Lent. What it was asked for is
+ * done after rig_sync. */
 rf_device *rig_device(void);
+void rig_sync(void);
+bool rig_is_cpu(void);
 
 /* |got - wanted| <= absolute + relative * |wanted| for every element; prints the first that is not. */
 void rig_near(const char *what, rf_mat got, const double *wanted, double absolute, double relative);

@@ -5,11 +5,9 @@
 
 #include "kernels/math/math32.h"
 
-static const uint32_t step_3 = 3;
-
 static rf_noise noise_of(uint32_t purpose)
 {
-    return (rf_noise){.seed = 99, .step = &step_3, .purpose = purpose};
+    return (rf_noise){.seed = 99, .step = rig_step(3), .purpose = purpose};
 }
 
 static double normal_of(uint32_t purpose, uint32_t element)

@@ -6,11 +6,9 @@
 #include "kernels/math/math32.h"
 #include "kernels/math/permute.h"
 
-static const uint32_t step_6 = 6;
-
 static rf_noise noise_of(uint32_t purpose)
 {
-    return (rf_noise){.seed = 0xFEDCBA9876543210u, .step = &step_6, .purpose = purpose, .trial = 2};
+    return (rf_noise){.seed = 0xFEDCBA9876543210u, .step = rig_step(6), .purpose = purpose, .trial = 2};
 }
 
 static rf_draw draw_of(uint32_t purpose)
@@ -86,11 +84,14 @@ static void normals_have_the_moments_of_a_normal(void **state)
 {
     (void)state;
     enum { N = 1 << 20 };
-    float *x = malloc(N * sizeof *x);
+    rig_state rig;
+    rig_begin(&rig, 63);
+    float *x = rig_vector(&rig, N);
     double m[4];
     rf_device *device = rig_device();
     device->ops->draw_normal(
         device, &(rf_draw_normal){.out = {x, 1024, N / 1024, N / 1024}, .noise = noise_of(RF_DRAW_NOISE_G)});
+    rig_sync();
     moments(x, N, m);
     assert_near(m[0], 0.0, 5.0 / sqrt(N));
     assert_near(m[1], 1.0, 5.0 * sqrt(2.0 / N));
@@ -100,20 +101,23 @@ static void normals_have_the_moments_of_a_normal(void **state)
     for (int i = 0; i < N; i += 2)
         cosine += (double)x[i] * (double)x[i + 1];
     assert_near(cosine / (N / 2.0), 0.0, 5.0 / sqrt(N / 2.0));
-    free(x);
+    rig_end(&rig);
 }
 
 static void uniforms_fill_their_range_evenly(void **state)
 {
     (void)state;
     enum { N = 1 << 20, BINS = 64 };
-    float *x = malloc(N * sizeof *x);
+    rig_state rig;
+    rig_begin(&rig, 64);
+    float *x = rig_vector(&rig, N);
     int64_t seen[BINS] = {0};
     double chi = 0.0;
     rf_device *device = rig_device();
     device->ops->draw_uniform(
         device,
         &(rf_draw_uniform){.out = x, .n = N, .lo = 0.0f, .hi = 1.0f, .noise = noise_of(RF_DRAW_INIT)});
+    rig_sync();
     for (int i = 0; i < N; i++) {
         assert_true(x[i] > 0.0f && x[i] < 1.0f);
         seen[(int)(x[i] * BINS)]++;
@@ -121,7 +125,7 @@ static void uniforms_fill_their_range_evenly(void **state)
     for (int b = 0; b < BINS; b++)
         chi += pow((double)seen[b] - N / (double)BINS, 2.0) / (N / (double)BINS);
     assert_near(chi, BINS - 1.0, 5.0 * sqrt(2.0 * (BINS - 1.0)));
-    free(x);
+    rig_end(&rig);
 }
 
 static void gumbel_is_finite_for_every_word(void **state)

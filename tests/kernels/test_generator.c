@@ -116,6 +116,7 @@ static void check_norm_back(int32_t rows, int32_t cols, bool in_place)
     norm_data d;
     norm_begin(&d, rows, cols, 0.25f);
     rig_device()->ops->batchnorm_relu(rig_device(), &d.op);
+    rig_sync();
     rf_batchnorm_relu_back op = {
         .h = d.op.h, .a = d.op.a, .gamma = d.op.gamma, .mean = d.op.mean, .rstd = d.op.rstd};
     op.dh = rig_mat(&d.rig, rows, cols, cols + 1);
@@ -149,8 +150,6 @@ static void batchnorm_back_meets_finite_differences(void **state)
 }
 
 /* ------------------------------------------------------------------ activation */
-
-static const uint32_t step_5 = 5;
 
 static double gumbel_of(const rf_noise *noise, int64_t element)
 {
@@ -193,7 +192,7 @@ static void check_activate(const int32_t *widths, int32_t n, int32_t rows, float
     int32_t width = layout.layout.width;
     rf_activate op = {.out = rig_mat(&rig, rows, width, width + 3), .layout = &layout.layout, .tau = tau};
     op.logits = rig_mat(&rig, rows, width, width + 1);
-    op.noise = (rf_noise){.seed = 77, .step = &step_5, .purpose = RF_DRAW_GUMBEL_D};
+    op.noise = (rf_noise){.seed = 77, .step = rig_step(5), .purpose = RF_DRAW_GUMBEL_D};
     double *wanted = new_doubles((int64_t)rows * width), *row = new_doubles(width);
     for (int32_t r = 0; r < rows; r++) {
         for (int32_t c = 0; c < width; c++)
@@ -227,7 +226,7 @@ static void activate_passes_a_nan_on(void **state)
                       .logits = rig_mat(&rig, 1, 10, 10),
                       .layout = &layout.layout,
                       .tau = 0.2f};
-    op.noise = (rf_noise){.seed = 1, .step = &step_5};
+    op.noise = (rf_noise){.seed = 1, .step = rig_step(5)};
     op.logits.data[4] = NAN;
     rig_run(&rig, RIG_OP(activate, &op));
     for (int32_t c = 0; c < 10; c++)
@@ -272,7 +271,7 @@ static void check_activate_back(const int32_t *widths, int32_t n, int32_t n_cond
     rig_begin(&rig, 34);
     rig_layout_make(&layout, widths, n, n_conditions);
     const rf_layout *L = &layout.layout;
-    int32_t width = L->width, condition_span[32];
+    int32_t width = L->width, *condition_span = rig_ids(&rig, 32, 1);
     for (int32_t i = 0; i < n; i++)
         if (L->spans[i].condition >= 0)
             condition_span[L->spans[i].condition] = i;
@@ -280,8 +279,9 @@ static void check_activate_back(const int32_t *widths, int32_t n, int32_t n_cond
                            .logits = rig_mat(&rig, rows, width, width + 2),
                            .layout = L,
                            .tau = 0.5f};
-    forward.noise = (rf_noise){.seed = 7, .step = &step_5, .purpose = RF_DRAW_GUMBEL_G};
+    forward.noise = (rf_noise){.seed = 7, .step = rig_step(5), .purpose = RF_DRAW_GUMBEL_G};
     rig_device()->ops->activate(rig_device(), &forward);
+    rig_sync();
     rf_activate_back op = {.dlogits = rig_mat(&rig, rows, width, width + 1),
                            .dout = rig_mat(&rig, rows, width, width),
                            .out = forward.out};

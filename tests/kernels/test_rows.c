@@ -5,11 +5,11 @@
 
 #include "kernels/math/permute.h"
 
-static uint32_t step_now = 4;
+static uint32_t now = 4; /* the step's number */
 
 static rf_noise noise_of(uint32_t purpose)
 {
-    return (rf_noise){.seed = 5, .step = &step_now, .purpose = purpose};
+    return (rf_noise){.seed = 5, .step = rig_step(now), .purpose = purpose};
 }
 
 /* Two conditioned columns of 4 and 3 entries over a table of 60 rows; entry 2 of the first is held by no row. */
@@ -23,8 +23,8 @@ typedef struct table_data {
     rig_state rig;
     rig_layout layout;
     rf_coded table;
-    int64_t list_offsets[CONDITIONS + 1];
-    uint32_t list[2 * TABLE_ROWS];
+    int64_t *list_offsets; /* (CONDITIONS + 1)  */
+    uint32_t *list;        /* (2 * TABLE_ROWS) */
     rf_condition_table conditions;
 } table_data;
 
@@ -33,6 +33,8 @@ static void table_begin(table_data *d)
     rig_begin(&d->rig, 71);
     rig_layout_make(&d->layout, widths, 4, 2);
     d->table = rig_coded(&d->rig, &d->layout.layout, TABLE_ROWS);
+    d->list_offsets = rig_bytes(&d->rig, (CONDITIONS + 1) * sizeof *d->list_offsets);
+    d->list = rig_bytes(&d->rig, 2 * TABLE_ROWS * sizeof *d->list);
     int64_t n = 0;
     for (int r = 0; r < TABLE_ROWS; r++)
         d->table.codes[2 * r] = d->table.codes[2 * r] == 2 ? 3 : d->table.codes[2 * r];
@@ -43,7 +45,12 @@ static void table_begin(table_data *d)
                 d->list[n++] = r;
     }
     d->list_offsets[CONDITIONS] = n;
-    d->conditions = (rf_condition_table){2, CONDITIONS, offsets, cumulative, d->list_offsets, d->list};
+    d->conditions = (rf_condition_table){2,
+                                         CONDITIONS,
+                                         rig_copy(&d->rig, offsets, sizeof offsets),
+                                         rig_copy(&d->rig, cumulative, sizeof cumulative),
+                                         d->list_offsets,
+                                         d->list};
 }
 
 static void conditions_are_drawn_by_their_shares(void **state)
@@ -167,7 +174,8 @@ static void an_epoch_takes_every_row_once_and_the_next_one_in_another_order(void
     for (uint32_t epoch = 0; epoch < 2; epoch++) {
         bool seen[TABLE_ROWS] = {false};
         for (uint32_t s = 0; s < STEPS; s++) {
-            step_now = epoch * STEPS + s;
+            now = epoch * STEPS + s;
+            op.noise = noise_of(RF_DRAW_SHUFFLE);
             rig_run(&d.rig, RIG_OP(take_rows, &op));
             assert_int_equal(*op.out_n, s < 2 ? BATCH : TABLE_ROWS - 2 * BATCH);
             for (int i = 0; i < *op.out_n; i++) {
@@ -179,7 +187,7 @@ static void an_epoch_takes_every_row_once_and_the_next_one_in_another_order(void
         }
     }
     assert_memory_not_equal(order[0], order[1], sizeof order[0]);
-    step_now = 4;
+    now = 4;
     rig_end(&d.rig);
 }
 

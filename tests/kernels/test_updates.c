@@ -110,7 +110,8 @@ static void check_update(const update_case *c)
     rig_begin(&rig, 21);
     int64_t n = (int64_t)c->rows * c->cols;
     const rf_adam adam = some_adam();
-    rf_update op = {.rows = c->rows, .cols = c->cols, .adam = c->adam ? &adam : NULL};
+    rf_update op = {
+        .rows = c->rows, .cols = c->cols, .adam = c->adam ? rig_copy(&rig, &adam, sizeof adam) : NULL};
     op.w = rig_vector(&rig, n);
     op.m = rig_vector(&rig, n);
     op.v = positive_vector(&rig, n);
@@ -178,7 +179,10 @@ static void check_vector(int32_t rows, int32_t n, bool coef, bool given, bool cl
     rig_state rig;
     rig_begin(&rig, 22);
     const rf_adam adam = some_adam();
-    rf_update_vector op = {.n = n, .adam = &adam, .lo = clamp ? -0.2f : 0.0f, .hi = clamp ? 0.3f : 0.0f};
+    rf_update_vector op = {.n = n,
+                           .adam = rig_copy(&rig, &adam, sizeof adam),
+                           .lo = clamp ? -0.2f : 0.0f,
+                           .hi = clamp ? 0.3f : 0.0f};
     op.w = rig_vector(&rig, n);
     op.m = rig_vector(&rig, n);
     op.v = positive_vector(&rig, n);
@@ -220,30 +224,45 @@ static void update_vector_agrees_with_plain_loops(void **state)
 static void adam_follows_its_paper_for_many_steps(void **state)
 {
     (void)state;
-    rf_adam adam = {
-        .power1 = 1.0, .power2 = 1.0, .lr = 2e-4f, .beta1 = 0.5f, .beta2 = 0.9f, .eps = 1e-8f, .decay = 0.0f};
+    rig_state rig;
+    rig_begin(&rig, 23);
+    rf_adam *adam = rig_bytes(&rig, sizeof *adam);
+    *adam = (rf_adam){.power1 = 1.0, .power2 = 1.0, .lr = 2e-4f, .beta1 = 0.5f, .beta2 = 0.9f, .eps = 1e-8f};
     rf_device *device = rig_device();
-    float w = 0.5f, m = 0.0f, v = 0.0f;
+    float *w = rig_vector(&rig, 1), *m = rig_vector(&rig, 1), *v = rig_vector(&rig, 1),
+          *g = rig_vector(&rig, 1);
+    *w = 0.5f, *m = 0.0f, *v = 0.0f;
     double wd = 0.5, md = 0.0, vd = 0.0;
     for (int t = 1; t <= 2000; t++) {
-        float g = 0.1f * sinf(0.01f * (float)t) + w;
-        device->ops->adam_tick(device, &adam);
-        const rf_update_vector op = {.w = &w, .m = &m, .v = &v, .n = 1, .given = &g, .adam = &adam};
+        *g = 0.1f * sinf(0.01f * (float)t) + *w;
+        device->ops->adam_tick(device, adam);
+        const rf_update_vector op = {.w = w, .m = m, .v = v, .n = 1, .given = g, .adam = adam};
         device->ops->update_vector(device, &op);
+        rig_sync();
         double gd = 0.1 * (double)sinf(0.01f * (float)t) + wd;
         md = 0.5 * md + 0.5 * gd;
         vd = (double)0.9f * vd + (1.0 - (double)0.9f) * gd * gd;
         wd -= (double)2e-4f * (md / (1.0 - pow(0.5, t))) / (sqrt(vd / (1.0 - pow((double)0.9f, t))) + 1e-8);
     }
-    assert_near((double)w, wd, 1e-4);
+    assert_near((double)*w, wd, 1e-4);
+    rig_end(&rig);
+}
+
+static void rig_tick(rf_device *device, const void *step)
+{
+    device->ops->step_tick(device, (uint32_t *)(uintptr_t)step);
 }
 
 static void step_tick_adds_one(void **state)
 {
     (void)state;
-    uint32_t step = 41;
-    rig_device()->ops->step_tick(rig_device(), &step);
-    assert_int_equal(step, 42);
+    rig_state rig;
+    rig_begin(&rig, 24);
+    uint32_t *step = rig_bytes(&rig, sizeof *step);
+    *step = 41;
+    rig_run(&rig, rig_tick, step);
+    assert_int_equal(*step, 42);
+    rig_end(&rig);
 }
 
 int main(void)

@@ -1,0 +1,365 @@
+/* cuda_gemm.cuh - our own product of two matrices, with whatever comes after it in the same kernel.
+ *
+ *     c(i, j) = sum over sources s, sum over k of a_s(i, k) b_s(k, j)         then the epilogue takes the tile
+ *
+ * The matrices of these networks are small: 50 to 1,000 rows, a few hundred columns, and up to some thousand deep. Two shapes of tile
+ * serve them (RFI_WIDE_TILE where those fill the chip, else RFI_SMALL_TILE, whose four warps share the depth), and a product with few
+ * tiles and much depth is cut along it as well (`splits`): the parts go to scratch, and the block that comes last adds them up in
+ * order.
+ *
+ *     memory --cp.async--> shared memory, STAGES deep --fragments--> mma.sync --> registers --> shared tile --> epilogue
+ *
+ * A factor lies in shared memory as it lies in memory, so that copies are contiguous; rows are padded so that the lanes of a
+ * fragment fall on different banks. Order of a sum: sources, k in steps of the instruction; in small tiles each warp takes every
+ * fourth step, and the warps' sums are added in order; then splits in order. Nothing of it depends on the number of trials.
+ *
+ * Precision. A product of two floats cut to tf32 (10 bits) is exact to 2^-10. 3XTF32 cuts x into big = tf32(x) and small = tf32(x - big) and
+ * adds small big' + big small' + big big', as exact as float to about 2^-21 (Ootomo and Yokota, "Recovering single precision
+ * accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance", 2022).
+ */
+#ifndef RF_CUDA_GEMM_CUH
+#define RF_CUDA_GEMM_CUH
+
+#include "kernels/cuda/cuda_reduce.cuh"
+#include "kernels/cuda/ptx.cuh"
+
+/* ------------------------------------------------------------------ shapes */
+
+template <int ROWS_, int COLS_, int WARPS_ROWS_, int WARPS_COLS_, int WARPS_DEPTH_, int STAGES_>
+struct rfi_tile {
+    static constexpr int ROWS = ROWS_, COLS = COLS_, DEPTH = 32, STAGES = STAGES_;
+    static constexpr int WARPS_ROWS = WARPS_ROWS_, WARPS_COLS = WARPS_COLS_, WARPS_DEPTH = WARPS_DEPTH_;
+    static constexpr int THREADS = RFI_WARP * WARPS_ROWS * WARPS_COLS * WARPS_DEPTH;
+    static constexpr int MMA_ROWS = ROWS / WARPS_ROWS / 16, MMA_COLS = COLS / WARPS_COLS / 8;
+};
+
+using RFI_WIDE_TILE = rfi_tile<64, 64, 2, 2, 1, 2>;
+using RFI_SMALL_TILE = rfi_tile<16, 32, 1, 1, 4, 4>;
+
+/* A factor in memory: element (i, k) at data[i * ld + k], or at data[k * ld + i] when transposed. */
+struct rfi_factor {
+    const float *data;
+    int64_t ld;
+};
+
+struct rfi_source {
+    rfi_factor a, b;
+    int32_t depth;
+};
+
+struct rfi_gemm {
+    int32_t rows, cols, n_sources, n_splits;
+    rfi_source source[RF_UPDATE_DENSE_MAX];
+    float *parts;       /* (n_splits, rows, cols) of each trial when n_splits > 1 */
+    unsigned *counters; /* one a tile */
+};
+
+/* ------------------------------------------------------------------ a stage of shared memory */
+
+/* Lines of LENGTH floats that are contiguous in memory; fragments walk along them or across them. */
+template <int LINES, int LENGTH, bool ALONG> struct rfi_panel {
+    static constexpr int PITCH = LENGTH + (ALONG ? 4 : 8);
+    static constexpr int FLOATS = LINES * PITCH;
+};
+
+/* `outer` lines from `first_line` on, `inner` floats from `first` on; what lies outside is 0. */
+template <int LINES, int LENGTH, int PITCH, int THREADS, int BYTES>
+__device__ void rfi_fetch(float *shared, const float *data, int64_t ld, int32_t first_line, int32_t n_lines,
+                          int32_t first, int32_t n)
+{
+    constexpr int FLOATS = BYTES / 4, PER_LINE = LENGTH / FLOATS;
+    for (int i = (int)threadIdx.x; i < LINES * PER_LINE; i += THREADS) {
+        const int32_t line = first_line + i / PER_LINE, at = first + i % PER_LINE * FLOATS;
+        const int32_t left = line < n_lines ? n - at : 0;
+        const int given = left <= 0 ? 0 : left < FLOATS ? left : FLOATS;
+        rfi_copy_async<BYTES>(shared + i / PER_LINE * PITCH + i % PER_LINE * FLOATS,
+                              given > 0 ? data + line * ld + at : data, 4 * given);
+    }
+}
+
+template <int LINES, int LENGTH, int PITCH, int THREADS>
+__device__ void rfi_fetch_any(float *shared, const float *data, int64_t ld, int32_t first_line,
+                              int32_t n_lines, int32_t first, int32_t n)
+{
+    if (ld % 4 == 0 && reinterpret_cast<uintptr_t>(data) % 16 == 0)
+        rfi_fetch<LINES, LENGTH, PITCH, THREADS, 16>(shared, data, ld, first_line, n_lines, first, n);
+    else
+        rfi_fetch<LINES, LENGTH, PITCH, THREADS, 4>(shared, data, ld, first_line, n_lines, first, n);
+}
+
+/* ------------------------------------------------------------------ fragments */
+
+template <rf_precision PRECISION> struct rfi_step {
+    static constexpr int DEPTH = PRECISION == RF_PRECISION_BF16 ? 16 : 8;
+    static constexpr int PARTS = PRECISION == RF_PRECISION_3XTF32 ? 2 : 1; /* big, small */
+};
+
+/* N registers of a fragment; at(i, half) is the element that register i holds (bf16: two). */
+template <rf_precision PRECISION, int N, class At>
+__device__ void rfi_fragment(uint32_t out[rfi_step<PRECISION>::PARTS][N], At at)
+{
+    for (int i = 0; i < N; i++) {
+        if constexpr (PRECISION == RF_PRECISION_BF16) {
+            out[0][i] = rfi_bf16_pair(at(i, 0), at(i, 1));
+        } else {
+            const float x = at(i, 0);
+            out[0][i] = rfi_tf32(x);
+            if constexpr (PRECISION == RF_PRECISION_3XTF32) {
+                const float small = x - rf_f32_of_bits(out[0][i]);
+                out[1][i] = rfi_tf32(small == small ? small : 0.0f); /* infinity less itself */
+            }
+        }
+    }
+}
+
+template <rf_precision PRECISION>
+__device__ void rfi_multiply_step(float c[4], const uint32_t a[rfi_step<PRECISION>::PARTS][4],
+                                  const uint32_t b[rfi_step<PRECISION>::PARTS][2])
+{
+    if constexpr (PRECISION == RF_PRECISION_BF16) {
+        rfi_mma_bf16(c, a[0], b[0]);
+    } else if constexpr (PRECISION == RF_PRECISION_3XTF32) {
+        rfi_mma_tf32(c, a[1], b[0]);
+        rfi_mma_tf32(c, a[0], b[1]);
+        rfi_mma_tf32(c, a[0], b[0]);
+    } else {
+        rfi_mma_tf32(c, a[0], b[0]);
+    }
+}
+
+/* ------------------------------------------------------------------ a tile */
+
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED> struct rfi_tile_product {
+    using step = rfi_step<PRECISION>;
+    using a_panel = rfi_panel<A_TRANSPOSED ? Tile::DEPTH : Tile::ROWS,
+                              A_TRANSPOSED ? Tile::ROWS : Tile::DEPTH, !A_TRANSPOSED>;
+    using b_panel = rfi_panel<B_TRANSPOSED ? Tile::COLS : Tile::DEPTH,
+                              B_TRANSPOSED ? Tile::DEPTH : Tile::COLS, B_TRANSPOSED>;
+    static constexpr int STAGE = a_panel::FLOATS + b_panel::FLOATS;
+    static constexpr int SUMS = Tile::WARPS_DEPTH * Tile::ROWS * Tile::COLS;
+    static constexpr int FLOATS = STAGE * Tile::STAGES > SUMS ? STAGE *Tile::STAGES : SUMS;
+    static_assert(FLOATS * 4 <= 48 * 1024, "a tile fits the shared memory that every kernel has");
+
+    /* Piece `piece` of the depth (32 values of k of one source) into a stage. */
+    __device__ static void fetch(float *stage, const rfi_gemm &g, int32_t piece, int32_t row, int32_t col,
+                                 const rfi_trials &trials)
+    {
+        int32_t s = 0;
+        for (; s + 1 < g.n_sources && piece * Tile::DEPTH >= g.source[s].depth; s++)
+            piece -= (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
+        const rfi_source &source = g.source[s];
+        const float *a = rfi_at(source.a.data, trials), *b = rfi_at(source.b.data, trials);
+        const int32_t k = piece * Tile::DEPTH;
+        if constexpr (A_TRANSPOSED)
+            rfi_fetch_any<Tile::DEPTH, Tile::ROWS, a_panel::PITCH, Tile::THREADS>(stage, a, source.a.ld, k,
+                                                                                  source.depth, row, g.rows);
+        else
+            rfi_fetch_any<Tile::ROWS, Tile::DEPTH, a_panel::PITCH, Tile::THREADS>(stage, a, source.a.ld, row,
+                                                                                  g.rows, k, source.depth);
+        stage += a_panel::FLOATS;
+        if constexpr (B_TRANSPOSED)
+            rfi_fetch_any<Tile::COLS, Tile::DEPTH, b_panel::PITCH, Tile::THREADS>(stage, b, source.b.ld, col,
+                                                                                  g.cols, k, source.depth);
+        else
+            rfi_fetch_any<Tile::DEPTH, Tile::COLS, b_panel::PITCH, Tile::THREADS>(stage, b, source.b.ld, k,
+                                                                                  source.depth, col, g.cols);
+    }
+
+    __device__ static float a_at(const float *stage, int row, int k)
+    {
+        return A_TRANSPOSED ? stage[k * a_panel::PITCH + row] : stage[row * a_panel::PITCH + k];
+    }
+
+    __device__ static float b_at(const float *stage, int k, int col)
+    {
+        return B_TRANSPOSED ? stage[a_panel::FLOATS + col * b_panel::PITCH + k]
+                            : stage[a_panel::FLOATS + k * b_panel::PITCH + col];
+    }
+
+    /* One instruction's depth of a stage, for the warp's part of the tile. */
+    __device__ static void multiply(float c[Tile::MMA_ROWS][Tile::MMA_COLS][4], const float *stage, int k,
+                                    int row, int col)
+    {
+        const int lane = (int)(threadIdx.x % RFI_WARP), group = lane / 4, t = lane % 4;
+        constexpr bool pairs = PRECISION == RF_PRECISION_BF16;
+        uint32_t a[Tile::MMA_ROWS][step::PARTS][4];
+        for (int i = 0; i < Tile::MMA_ROWS; i++)
+            rfi_fragment<PRECISION, 4>(a[i], [&](int at, int half) {
+                const int along = pairs ? 2 * t + half + at / 2 * 8 : t + at / 2 * 4;
+                return a_at(stage, row + 16 * i + group + at % 2 * 8, k + along);
+            });
+        for (int j = 0; j < Tile::MMA_COLS; j++) {
+            uint32_t b[step::PARTS][2];
+            rfi_fragment<PRECISION, 2>(b, [&](int at, int half) {
+                const int along = pairs ? 2 * t + half + at * 8 : t + at * 4;
+                return b_at(stage, k + along, col + 8 * j + group);
+            });
+            for (int i = 0; i < Tile::MMA_ROWS; i++)
+                rfi_multiply_step<PRECISION>(c[i][j], a[i], b);
+        }
+    }
+
+    /* The sums of pieces first..end-1, as the block's WARPS_DEPTH tiles of shared memory. */
+    __device__ static void run(float *shared, const rfi_gemm &g, int32_t row, int32_t col, int32_t first,
+                               int32_t end, const rfi_trials &trials)
+    {
+        const int warp = (int)(threadIdx.x / RFI_WARP), along = warp % Tile::WARPS_DEPTH;
+        const int warp_row = warp / Tile::WARPS_DEPTH / Tile::WARPS_COLS * Tile::MMA_ROWS * 16;
+        const int warp_col = warp / Tile::WARPS_DEPTH % Tile::WARPS_COLS * Tile::MMA_COLS * 8;
+        float c[Tile::MMA_ROWS][Tile::MMA_COLS][4] = {};
+        for (int i = 0; i < Tile::STAGES - 1; i++) {
+            if (first + i < end)
+                fetch(shared + i * STAGE, g, first + i, row, col, trials);
+            rfi_copy_commit();
+        }
+        for (int32_t piece = first; piece < end; piece++) {
+            const int32_t next = piece + Tile::STAGES - 1;
+            rfi_copy_wait<Tile::STAGES - 2>();
+            __syncthreads(); /* the piece is there for all, and nobody reads the stage that is filled next */
+            if (next < end)
+                fetch(shared + (next - first) % Tile::STAGES * STAGE, g, next, row, col, trials);
+            rfi_copy_commit();
+            const float *stage = shared + (piece - first) % Tile::STAGES * STAGE;
+            for (int i = along; i < Tile::DEPTH / step::DEPTH; i += Tile::WARPS_DEPTH)
+                multiply(c, stage, i * step::DEPTH, warp_row, warp_col);
+        }
+        rfi_copy_wait<0>();
+        __syncthreads();
+        store(shared + along * Tile::ROWS * Tile::COLS, c, warp_row, warp_col);
+        __syncthreads();
+    }
+
+    __device__ static void store(float *tile, const float c[Tile::MMA_ROWS][Tile::MMA_COLS][4], int row,
+                                 int col)
+    {
+        const int lane = (int)(threadIdx.x % RFI_WARP), group = lane / 4, t = lane % 4;
+        for (int i = 0; i < Tile::MMA_ROWS; i++)
+            for (int j = 0; j < Tile::MMA_COLS; j++)
+                for (int e = 0; e < 4; e++)
+                    tile[(row + 16 * i + group + e / 2 * 8) * Tile::COLS + col + 8 * j + 2 * t + e % 2] =
+                        c[i][j][e];
+    }
+};
+
+/* ------------------------------------------------------------------ the kernel
+ *
+ * Epilogue: `tile(shared, row, col)` may add to the finished sums of a whole tile (Tile::ROWS x Tile::COLS in shared memory), all threads
+ * together; then `element(sum, r, c)` takes each one inside the matrix.
+ */
+
+/* Adds up the warps' sums; with splits, leaves them in scratch and goes on only in the tile's last block. */
+template <class Tile>
+__device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t row, int32_t col)
+{
+    const size_t n = (size_t)g.rows * (size_t)g.cols;
+    float *parts = rfi_own(g.parts, n * (size_t)g.n_splits);
+    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
+        float sum = shared[i];
+        for (int w = 1; w < Tile::WARPS_DEPTH; w++)
+            sum += shared[w * Tile::ROWS * Tile::COLS + i];
+        shared[i] = sum;
+        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
+        if (g.n_splits > 1 && r < g.rows && c < g.cols)
+            parts[blockIdx.y * n + (size_t)r * (size_t)g.cols + (size_t)c] = sum;
+    }
+    if (g.n_splits == 1)
+        return true;
+    if (!rfi_is_last_block(rfi_own(g.counters, RFI_COUNTERS) + blockIdx.x, (unsigned)g.n_splits))
+        return false;
+    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
+        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
+        float sum = 0.0f;
+        for (int32_t s = 0; s < g.n_splits && r < g.rows && c < g.cols; s++)
+            sum += __ldcg(parts + (size_t)s * n + (size_t)r * (size_t)g.cols + (size_t)c);
+        shared[i] = sum;
+    }
+    return true;
+}
+
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
+__global__ void __launch_bounds__(Tile::THREADS)
+    rfi_gemm_kernel(rfi_gemm g, Epilogue epilogue, rfi_trials trials)
+{
+    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
+    RF_SHARED(float, shared, product::FLOATS);
+    const int32_t tiles = (g.cols + Tile::COLS - 1) / Tile::COLS;
+    const int32_t row = (int32_t)blockIdx.x / tiles * Tile::ROWS,
+                  col = (int32_t)blockIdx.x % tiles * Tile::COLS;
+    int32_t pieces = 0;
+    for (int32_t s = 0; s < g.n_sources; s++)
+        pieces += (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
+    const int32_t first = (int32_t)((int64_t)pieces * blockIdx.y / g.n_splits);
+    const int32_t end = (int32_t)((int64_t)pieces * (blockIdx.y + 1) / g.n_splits);
+    product::run(shared, g, row, col, first, end, trials);
+    if (!rfi_gather_sums<Tile>(shared, g, row, col))
+        return;
+    __syncthreads();
+    epilogue.template tile<Tile>(shared, row, col, trials);
+    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
+        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
+        if (r < g.rows && c < g.cols)
+            epilogue.element(shared[i], r, c, trials);
+    }
+}
+
+/* ------------------------------------------------------------------ choosing, launching */
+
+/* Enough tiles to fill the chip once, without more parts than a few pieces of depth each. */
+static inline int32_t rfi_splits(int64_t tiles, int64_t pieces, int n_multiprocessors)
+{
+    int64_t n = n_multiprocessors / (tiles > 0 ? tiles : 1);
+    n = n < pieces / 4 ? n : pieces / 4;
+    n = n < 16 ? n : 16;
+    return n < 1 || tiles > RFI_COUNTERS ? 1 : (int32_t)n;
+}
+
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
+static void rfi_gemm_launch(rf_device *device, rfi_gemm g, const Epilogue &epilogue)
+{
+    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
+    const int64_t tiles = rfi_divide_up(g.rows, Tile::ROWS) * rfi_divide_up(g.cols, Tile::COLS);
+    int64_t pieces = 0;
+    for (int32_t s = 0; s < g.n_sources; s++)
+        pieces += rfi_divide_up(g.source[s].depth, Tile::DEPTH);
+    g.n_splits = rfi_splits(tiles, pieces, cuda->n_multiprocessors);
+    g.counters = cuda->counters;
+    if (g.n_splits > 1) {
+        const size_t n = (size_t)g.rows * (size_t)g.cols * (size_t)g.n_splits;
+        g.parts = reinterpret_cast<float *>(rfi_scratch(device, n * sizeof(float)));
+        if (!g.parts)
+            return;
+    }
+    auto kernel = rfi_gemm_kernel<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, Epilogue>;
+    RFI_LAUNCH(device, kernel, tiles, g.n_splits, Tile::THREADS, 0, g, epilogue);
+}
+
+template <rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
+static void rfi_gemm_any_tile(rf_device *device, const rfi_gemm &g, const Epilogue &epilogue)
+{
+    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
+    const int64_t wide =
+        rfi_divide_up(g.rows, RFI_WIDE_TILE::ROWS) * rfi_divide_up(g.cols, RFI_WIDE_TILE::COLS);
+    if (2 * wide >= cuda->n_multiprocessors)
+        rfi_gemm_launch<RFI_WIDE_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+    else
+        rfi_gemm_launch<RFI_SMALL_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+}
+
+/* The product of g with the device's precision. */
+template <bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
+static void rfi_gemm_run(rf_device *device, const rfi_gemm &g, const Epilogue &epilogue)
+{
+    switch (static_cast<const rfi_cuda *>(device->self)->precision) {
+    case RF_PRECISION_TF32:
+        rfi_gemm_any_tile<RF_PRECISION_TF32, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        break;
+    case RF_PRECISION_BF16:
+        rfi_gemm_any_tile<RF_PRECISION_BF16, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        break;
+    default:
+        rfi_gemm_any_tile<RF_PRECISION_3XTF32, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        break;
+    }
+}
+
+#endif

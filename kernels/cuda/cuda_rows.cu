@@ -1,0 +1,177 @@
+/* cuda_rows.cu - what is picked, not computed: conditions, rows of the table, and the small counters of a step. */
+#include "kernels/cuda/cuda_private.h"
+
+enum {
+    CONDITION_THREADS = 128,
+    ROW_THREADS = 128, /* four rows: a warp copies one */
+    WARP = 32,
+};
+
+/* ------------------------------------------------------------------ conditions */
+
+__device__ static int32_t pick_entry(const rf_condition_table &table, int32_t column, double u)
+{
+    int32_t low = table.offsets[column], high = table.offsets[column + 1] - 1;
+    while (low < high) {
+        const int32_t middle = low + (high - low) / 2;
+        if (table.cumulative[middle] > u)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+__device__ static int32_t column_of_entry(const rf_condition_table &table, int32_t entry)
+{
+    int32_t column = 0;
+    while (column + 1 < table.n_conditions && table.offsets[column + 1] <= entry)
+        column++;
+    return column;
+}
+
+__device__ static rf_condition_table table_at(rf_condition_table table, const rfi_trials &trials)
+{
+    table.offsets = rfi_at(table.offsets, trials);
+    table.cumulative = rfi_at(table.cumulative, trials);
+    table.list_offsets = rfi_at(table.list_offsets, trials);
+    table.list = rfi_at(table.list, trials);
+    return table;
+}
+
+__global__ void draw_conditions_kernel(rf_draw_conditions op, rf_condition_table shared_table,
+                                       rfi_trials trials)
+{
+    const int32_t r = (int32_t)(blockIdx.x * CONDITION_THREADS + threadIdx.x);
+    if (r >= op.n)
+        return;
+    const rf_condition_table table = table_at(shared_table, trials);
+    int32_t column, entry = op.fixed_entry;
+    if (entry >= 0) {
+        column = column_of_entry(table, entry);
+    } else {
+        const rf_philox_block block = rf_philox(rfi_draw_of(op.noise, trials), (uint32_t)r);
+        column = (int32_t)rf_uniform_below(block.word[0], (uint32_t)table.n_conditions);
+        entry = pick_entry(table, column, ((double)block.word[1] + 0.5) * 0x1p-32);
+    }
+    rfi_at(op.out, trials)[r] = entry;
+    rfi_at(op.out_column, trials)[r] = column;
+}
+
+void rfi_cuda_draw_conditions(rf_device *device, const rf_draw_conditions *op)
+{
+    if (!rfi_ready(device) || op->n == 0)
+        return;
+    RFI_LAUNCH(device, draw_conditions_kernel, rfi_divide_up(op->n, CONDITION_THREADS), 1, CONDITION_THREADS,
+               0, *op, *op->table);
+}
+
+/* ------------------------------------------------------------------ rows */
+
+/* One coded row of the table into row `to` of a batch, by a warp. */
+__device__ static void copy_row(const rfi_layout &layout, const rf_coded &table, int64_t from, float *scalars,
+                                uint16_t *codes, int64_t to)
+{
+    const int32_t lane = (int32_t)(threadIdx.x % WARP);
+    for (int32_t i = lane; i < layout.n_scalars; i += WARP)
+        scalars[to * layout.n_scalars + i] = table.scalars[from * layout.n_scalars + i];
+    for (int32_t i = lane; i < layout.n_codes; i += WARP)
+        codes[to * layout.n_codes + i] = table.codes[from * layout.n_codes + i];
+}
+
+__device__ static rf_coded coded_at(rf_coded table, const rfi_trials &trials)
+{
+    table.scalars = rfi_at(table.scalars, trials);
+    table.codes = rfi_at(table.codes, trials);
+    return table;
+}
+
+/* Every lane works out the row for itself: it is a few dozen instructions. */
+__global__ void draw_rows_kernel(rf_draw_rows op, rfi_layout layout, rf_coded shared_rows,
+                                 rf_condition_table shared_table, rfi_trials trials)
+{
+    const int32_t i = (int32_t)(blockIdx.x * (ROW_THREADS / WARP) + threadIdx.x / WARP);
+    if (i >= op.n)
+        return;
+    const rf_philox_block words = rf_philox(rfi_draw_of(op.noise, trials), (uint32_t)i / 2);
+    const uint32_t high = words.word[2 * (i & 1)], low = words.word[2 * (i & 1) + 1];
+    const rf_coded rows = coded_at(shared_rows, trials);
+    int64_t row;
+    if (op.entries) {
+        const rf_condition_table table = table_at(shared_table, trials);
+        const rf_philox_block key = rf_philox(rfi_draw_of(op.permute, trials), 0);
+        const rf_permute order = rf_permute_make(key.word, (uint64_t)op.n);
+        const int32_t entry = rfi_at(op.entries, trials)[rf_permute_at(&order, (uint64_t)i)];
+        const int64_t first = table.list_offsets[entry], end = table.list_offsets[entry + 1];
+        row = (int64_t)table.list[first + (int64_t)rf_uniform_below64(high, low, (uint64_t)(end - first))];
+        rfi_at(op.out_entries, trials)[i] = entry;
+    } else {
+        row = (int64_t)rf_uniform_below64(high, low, (uint64_t)rows.n_rows);
+    }
+    copy_row(layout, rows, row, rfi_at(op.out_scalars, trials), rfi_at(op.out_codes, trials), i);
+}
+
+void rfi_cuda_draw_rows(rf_device *device, const rf_draw_rows *op)
+{
+    rfi_layout layout;
+    rf_condition_table table = {};
+    if (!rfi_ready(device) || op->n == 0 || !rfi_layout_of(device, op->layout, &layout))
+        return;
+    if (op->entries)
+        table = *op->conditions;
+    RFI_LAUNCH(device, draw_rows_kernel, rfi_divide_up(op->n, ROW_THREADS / WARP), 1, ROW_THREADS, 0, *op,
+               layout, *op->table, table);
+}
+
+__global__ void take_rows_kernel(rf_take_rows op, rfi_layout layout, rf_coded shared_rows, rfi_trials trials)
+{
+    const int32_t i = (int32_t)(blockIdx.x * (ROW_THREADS / WARP) + threadIdx.x / WARP);
+    const rf_coded rows = coded_at(shared_rows, trials);
+    rf_draw draw = rfi_draw_of(op.noise, trials);
+    const int64_t step = draw.step, first = step % op.steps_per_epoch * op.batch, left = rows.n_rows - first;
+    const int32_t n = left < 0 ? 0 : left < op.batch ? (int32_t)left : op.batch;
+    if (blockIdx.x == 0 && threadIdx.x == 0)
+        *rfi_at(op.out_n, trials) = n;
+    if (i >= n)
+        return;
+    draw.step = (uint32_t)(step / op.steps_per_epoch);
+    const rf_philox_block key = rf_philox(draw, 0);
+    const rf_permute order = rf_permute_make(key.word, (uint64_t)rows.n_rows);
+    copy_row(layout, rows, (int64_t)rf_permute_at(&order, (uint64_t)(first + i)),
+             rfi_at(op.out_scalars, trials), rfi_at(op.out_codes, trials), i);
+}
+
+void rfi_cuda_take_rows(rf_device *device, const rf_take_rows *op)
+{
+    rfi_layout layout;
+    if (!rfi_ready(device) || op->batch == 0 || !rfi_layout_of(device, op->layout, &layout))
+        return;
+    RFI_LAUNCH(device, take_rows_kernel, rfi_divide_up(op->batch, ROW_THREADS / WARP), 1, ROW_THREADS, 0, *op,
+               layout, *op->table);
+}
+
+/* ------------------------------------------------------------------ counters */
+
+__global__ void step_tick_kernel(uint32_t *step, rfi_trials trials)
+{
+    *rfi_at(step, trials) += 1;
+}
+
+void rfi_cuda_step_tick(rf_device *device, uint32_t *step)
+{
+    if (rfi_ready(device))
+        RFI_LAUNCH(device, step_tick_kernel, 1, 1, 1, 0, step);
+}
+
+__global__ void adam_tick_kernel(rf_adam *shared_adam, rfi_trials trials)
+{
+    rf_adam *adam = rfi_at(shared_adam, trials);
+    rf_adam_scalars(&adam->power1, &adam->power2, adam->lr, adam->beta1, adam->beta2, &adam->rate,
+                    &adam->root);
+}
+
+void rfi_cuda_adam_tick(rf_device *device, rf_adam *adam)
+{
+    if (rfi_ready(device))
+        RFI_LAUNCH(device, adam_tick_kernel, 1, 1, 1, 0, adam);
+}
