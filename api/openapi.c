@@ -56,7 +56,9 @@ static void put_success(const rf_server *server, const rfi_route *route, rf_buf 
     rfi_json_put_text(out, "description", route->summary);
     rfi_json_key(out, "content");
     rfi_json_open(out, '{');
-    if (route->reply || !route->other_types) {
+    if (route->is_raw_json)
+        rf_buf_puts(out, "\"application/json\":{\"schema\":{\"type\":\"object\"}}");
+    else if (route->reply || !route->other_types) {
         rf_buf_puts(out, "\"application/json\":{\"schema\":");
         put_envelope(server, route, out);
         rf_buf_puts(out, "}");

@@ -73,9 +73,9 @@ typedef struct rfi_route {
     rfi_body_kind body;
     size_t body_max_bytes; /* 0: 64 KiB for JSON, the upload limit for multipart      */
     rfi_rate rate;
+    bool is_raw_json;   /* a JSON reply without the envelope                             */
     bool idempotent;    /* takes Idempotency-Key                                     */
     bool body_optional; /* an empty body counts as {}                                */
-    bool is_docs;       /* its pages may use styles and pictures of their own        */
     rfi_handler *handler;
     const rfi_sink *sink;      /* of multipart routes                                  */
     const rfi_query *query;    /* up to a zero row                                     */

@@ -160,7 +160,7 @@ static void check_array(check *c, const rfi_schema *schema, const json_t *value)
 static const rfi_field *find_field(const rfi_schema *schema, const char *name)
 {
     for (const rfi_field *field = schema->fields; field && field->name; field++)
-        if (strcmp(field->name, name) == 0)
+        if (!(field->flags & RFI_ABSENT) && strcmp(field->name, name) == 0)
             return field;
     return NULL;
 }
@@ -256,6 +256,10 @@ static void check_value(check *c, const rfi_schema *schema, const json_t *value)
     case RFI_NULL:
         if (!json_is_null(value))
             fault(c, "must be null");
+        break;
+    case RFI_SCALAR:
+        if (json_is_object(value) || json_is_array(value) || json_is_null(value))
+            fault(c, "must be a text, a number, true or false");
         break;
     case RFI_CHOICE:
         check_choice(c, schema, value);

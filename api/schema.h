@@ -25,6 +25,7 @@ typedef enum rfi_type {
     RFI_NUMBER,
     RFI_BOOLEAN,
     RFI_NULL,
+    RFI_SCALAR, /* a text, a number or a flag */
     RFI_CHOICE, /* one of several objects, told apart by a text field */
 } rfi_type;
 
@@ -45,7 +46,8 @@ typedef struct rfi_bounds {
     rfi_range range[RFI_BOUND_COUNT];
 } rfi_bounds;
 
-enum { RFI_REQUIRED = 1, RFI_NULLABLE = 2 };
+/* An absent field is one that this object does not have: rows made from a table that others share. */
+enum { RFI_REQUIRED = 1, RFI_NULLABLE = 2, RFI_ABSENT = 4 };
 
 typedef struct rfi_schema rfi_schema;
 

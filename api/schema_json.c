@@ -21,6 +21,7 @@ static const char *type_name(rfi_type type)
     case RFI_NULL:
         return "null";
     case RFI_ANY:
+    case RFI_SCALAR:
         break;
     }
     return NULL;
@@ -95,6 +96,8 @@ static void put_object(const rfi_schema *schema, const rfi_bounds *bounds, rf_bu
         rfi_json_key(out, "properties");
         rfi_json_open(out, '{');
         for (const rfi_field *field = schema->fields; field->name; field++) {
+            if (field->flags & RFI_ABSENT)
+                continue;
             put_field(field, bounds, out);
             any_required |= (field->flags & RFI_REQUIRED) != 0;
         }
@@ -141,7 +144,9 @@ void rfi_schema_json(const rfi_schema *schema, const rfi_bounds *bounds, bool in
     }
     if (type_name(schema->type))
         rfi_json_put_text(out, "type", type_name(schema->type));
-    if (schema->type == RFI_STRING)
+    if (schema->type == RFI_SCALAR)
+        rfi_json_put_raw(out, "type", "[\"string\",\"number\",\"boolean\"]");
+    else if (schema->type == RFI_STRING)
         put_string(schema, out);
     else if (schema->type == RFI_INTEGER || schema->type == RFI_NUMBER)
         put_range(schema, bounds, out);

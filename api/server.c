@@ -364,7 +364,7 @@ static void wait_for_calls(rf_server *server, double seconds)
 
 void rf_server_drain(rf_server *server, double seconds)
 {
-    if (atomic_exchange(&server->draining, true))
+    if (!server || atomic_exchange(&server->draining, true))
         return;
     const MHD_socket fd = MHD_quiesce_daemon(server->daemon);
     if (fd != MHD_INVALID_SOCKET)
@@ -373,22 +373,26 @@ void rf_server_drain(rf_server *server, double seconds)
     wait_for_calls(server, seconds);
 }
 
-/* The library must not be stopped while a connection sleeps: streams are told to end, sockets are shut, and what the
- * crew still does is waited for. */
+/* The library must not be stopped while a connection sleeps: streams are told to end, sockets are shut, and what handlers
+ * still do is waited for. */
 void rf_server_close(rf_server *server)
 {
     if (!server)
         return;
+    if (server->forget)
+        server->forget(server);
     if (server->daemon) {
         rf_server_drain(server, 0);
         rfi_peers_shut_down(server->peers);
         rfi_watch_end(server->watch);
     }
-    rfi_crew_close(server->crew);
-    if (server->daemon) {
-        wait_for_calls(server, 2);
-        MHD_stop_daemon(server->daemon);
+    for (int tries = 0; server->daemon && tries < 100 && atomic_load(&server->n_calls) > 0; tries++) {
+        rfi_watch_end(server->watch);
+        wait_for_calls(server, 0.3);
     }
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    rfi_crew_close(server->crew); /* what streams left to be done at their end */
     rfi_watch_close(server->watch);
     rfi_peers_close(server->peers);
     rfi_document_free(&server->docs_page);

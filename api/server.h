@@ -40,10 +40,10 @@ rf_code rf_server_open(rf_server **out, const rf_server_options *options, rf_err
 /* The port it listens on, also when the settings said 0. */
 int32_t rf_server_port(const rf_server *server);
 
-/* Takes no new connection, ends event streams and waits up to `seconds` for requests that are being answered. */
+/* Takes no new connection, ends event streams and waits up to `seconds` for requests that are being answered. NULL is fine. */
 void rf_server_drain(rf_server *server, double seconds);
 
-/* Ends what is still open and frees. NULL is fine. */
+/* Ends what is still open and frees. The scheduler must still be there, stopped or not. NULL is fine. */
 void rf_server_close(rf_server *server);
 
 #endif

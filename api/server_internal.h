@@ -31,6 +31,7 @@ struct rf_server {
     rfi_crew *crew;
     rfi_watch *watch;
     rfi_document openapi, docs_page;
+    void (*forget)(rf_server *server); /* nobody tells of jobs any more; NULL: nobody did */
     struct MHD_Daemon *daemon;
     int32_t port;
     _Atomic int64_t n_calls; /* being read or answered */

@@ -139,9 +139,11 @@ void rfi_watch_tell(void *arg, int64_t job_id)
 {
     rfi_watch *watch = arg;
     pthread_mutex_lock(&watch->lock);
-    for (const rfi_watcher *w = watch->first; w; w = w->next)
-        if (w->job_id == job_id)
+    for (rfi_watcher *w = watch->first; w; w = w->next)
+        if (w->job_id == job_id) {
+            atomic_store(&w->told, true);
             rfi_stream_wake(w->stream);
+        }
     pthread_mutex_unlock(&watch->lock);
 }
 

@@ -22,6 +22,7 @@ typedef struct rfi_watcher {
     int fd;                   /* of the client */
     bool counts;              /* toward the limits of streams */
     _Atomic bool gone;        /* the client left, or the server ends: end the stream */
+    _Atomic bool told;        /* there is news; the stream sets it back to false */
     _Atomic bool ping;        /* say something; the stream sets it back to false */
     _Atomic int64_t spoke_us; /* when the stream last had something to say; it sets it */
     struct rfi_watcher *next, *previous;
