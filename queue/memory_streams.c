@@ -239,10 +239,23 @@ static void *tell(void *arg)
     return NULL;
 }
 
+static void end_listening(struct rfi_streams *streams)
+{
+    rfi_streams_stop(streams);
+    pthread_mutex_lock(&streams->lock);
+    streams->has_thread = streams->stopping = false;
+    streams->wake = NULL;
+    pthread_mutex_unlock(&streams->lock);
+}
+
 rf_code rfi_streams_listen(rf_queue *q, void (*wake)(void *arg, int64_t job_id), void *arg, rf_error *err)
 {
     struct rfi_streams *streams = ((rfi_memory *)(void *)q)->streams;
     rf_code rc = RF_OK;
+    if (!wake) {
+        end_listening(streams);
+        return RF_OK;
+    }
     pthread_mutex_lock(&streams->lock);
     if (streams->has_thread)
         RF_TRY(rf_fail(err, RF_CONFLICT, "the streams of this queue have a listener already"));

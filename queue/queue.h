@@ -186,7 +186,8 @@ typedef struct rf_stream_entry {
  * stream (never had, or forgot it): ask the database instead. */
 rf_code rf_queue_stream_read(rf_queue *queue, int64_t job_id, int64_t after_id, rf_stream_entry *out,
                              int32_t max, int32_t *n, bool *known, rf_error *err) RF_MUST_CHECK;
-/* `wake(arg, job_id)` is called, from a thread of the queue's, after each rf_queue_stream_add. One listener a queue. */
+/* `wake(arg, job_id)` is called, from a thread of the queue's, after each rf_queue_stream_add. One listener a queue;
+ * `wake` NULL ends that: it is not called any more once this has returned. */
 rf_code rf_queue_stream_listen(rf_queue *queue, void (*wake)(void *arg, int64_t job_id), void *arg,
                                rf_error *err) RF_MUST_CHECK;
 
