@@ -35,6 +35,11 @@ rf_code rf_db_job_complete(rf_db_tx *tx, int64_t id, int64_t token, const char *
                       err);
 }
 
+rf_code rf_db_job_set_result(rf_db_tx *tx, int64_t id, const char *result, rf_error *err)
+{
+    return rfi_change(tx, RFI_SQL_job_set_result, RFI_VALUES(rfi_int(id), rfi_text(result)), NULL, err);
+}
+
 static rf_code end_job(rf_db_tx *tx, rfi_statement statement, const rf_db_job_end *end, bool *changed,
                        rf_error *err)
 {

@@ -101,6 +101,9 @@ rf_code rf_db_job_checkpoint(rf_db_tx *tx, int64_t id, int64_t token, const char
 rf_code rf_db_job_complete(rf_db_tx *tx, int64_t id, int64_t token, const char *result, int64_t now_ms,
                            bool *changed, rf_error *err) RF_MUST_CHECK; /* running → completed */
 
+/* Of a completed job: what it came to, written in the transaction that completed it. */
+rf_code rf_db_job_set_result(rf_db_tx *tx, int64_t id, const char *result, rf_error *err) RF_MUST_CHECK;
+
 /* How an attempt that gave no result goes on. */
 typedef struct rf_db_job_end {
     int64_t id, token;

@@ -276,6 +276,13 @@ rf_code rf_db_part_insert(rf_db_tx *tx, const rf_db_part *part, bool *inserted, 
                       inserted, err);
 }
 
+rf_code rf_db_part_doom_twin(rf_db_tx *tx, const rf_db_part *part, int64_t now_ms, rf_error *err)
+{
+    return rfi_change(
+        tx, RFI_SQL_part_doom_twin,
+        RFI_VALUES(rfi_text(part->key), rfi_int(now_ms), rfi_int(part->job_id), rfi_int(part->n)), NULL, err);
+}
+
 rf_code rf_db_part_next(rf_db_tx *tx, int64_t job_id, rf_arena *arena, rf_db_part *out, bool *found,
                         rf_error *err)
 {

@@ -63,6 +63,9 @@ typedef struct rf_db_part {
 } rf_db_part;
 /* A part that is there already stays as it is. */
 rf_code rf_db_part_insert(rf_db_tx *tx, const rf_db_part *part, bool *inserted, rf_error *err) RF_MUST_CHECK;
+/* A part that was made again under another key: dooms that one. */
+rf_code rf_db_part_doom_twin(rf_db_tx *tx, const rf_db_part *part, int64_t now_ms,
+                             rf_error *err) RF_MUST_CHECK;
 /* The first that was not sent. */
 rf_code rf_db_part_next(rf_db_tx *tx, int64_t job_id, rf_arena *arena, rf_db_part *out, bool *found,
                         rf_error *err) RF_MUST_CHECK;

@@ -138,6 +138,7 @@
     X(job_complete, "UPDATE jobs SET state = 'completed', result = $3, finished_ms = $4, checkpoint = '', "  \
                     "error_class = '', "                                                                     \
                     "error_message = '', error_detail = '' " FENCED("'running'"))                            \
+    X(job_set_result, "UPDATE jobs SET result = $2 WHERE id = $1 AND state = 'completed'")                   \
     X(job_fail, "UPDATE jobs SET state = 'failed', token = token + 1, finished_ms = $3, error_class = $4, "  \
                 "error_message = $5, error_detail = $6 " FENCED("'queued', 'running'"))                      \
     X(job_cancelled,                                                                                         \
@@ -226,6 +227,10 @@
     /* ---- parts of samples */                                                                              \
     X(part_insert, "INSERT INTO sample_parts (job_id, n, n_rows, size_bytes, object_key, sha256, sent_ms) "  \
                    "VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT (job_id, n) DO NOTHING")                  \
+    X(part_doom_twin,                                                                                        \
+      "INSERT INTO doomed_objects (object_key, created_ms) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT) "     \
+      "FROM sample_parts WHERE job_id = $3 AND n = $4 AND object_key <> $1 ON CONFLICT (object_key) DO "     \
+      "NOTHING")                                                                                             \
     X(part_next, "SELECT job_id, n, n_rows, size_bytes, object_key, sha256, sent_ms FROM sample_parts "      \
                  "WHERE job_id = $1 AND sent_ms = 0 ORDER BY n LIMIT 1")                                     \
     X(part_doom, "INSERT INTO doomed_objects (object_key, created_ms) SELECT object_key, CAST($3 AS "        \

@@ -25,6 +25,8 @@ rf_code rf_artifact_open(rf_download **out, rf_scheduler *s, const rf_artifact *
 /* Up to capacity bytes; *n 0 at the end. */
 rf_code rf_download_read(rf_download *download, void *out, size_t capacity, size_t *n,
                          rf_error *err) RF_MUST_CHECK;
+/* The object's file, lent until close, for sending without copying (at offsets of the whole object); -1: there is none. */
+int rf_download_fd(const rf_download *download);
 void rf_download_close(rf_download *download); /* NULL is fine */
 
 /* A URL that needs no login and ends at *expires_ms: absolute, or a path of our own ("/files/…"). */
