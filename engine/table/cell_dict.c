@@ -11,8 +11,9 @@ enum {
     FIRST_SLOTS = 32,
     FRONT_MAX = 1024,
     FRONT_PER_SLOT = 4, /* room in front, so that few texts share a place */
+    FRONT_PATIENCE = 64,
+    FRONT_TRIALS = 32, /* factors, until no two texts share a place */
     SHORT_TEXT = RFI_DICT_SHORT,
-    LONGS = 64,
     TEXTS_MAX = INT32_MAX - 1,
 };
 
@@ -78,19 +79,14 @@ static uint64_t hash_long(uint64_t key, const char *text, size_t length)
 const unsigned char rfi_dict_mask[2 * RFI_DICT_SHORT] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                          255, 255, 255, 255, 255, 255, 255, 255};
 
-/* Up to 16 bytes in front of zeros. */
-static void words_of(const char *text, size_t length, const char *limit, uint64_t words[2])
+/* Up to 32 bytes in front of zeros. */
+static void words_of(const char *text, size_t length, const char *limit, uint64_t words[4])
 {
-    memset(words, 0, 2 * sizeof *words);
-    if (limit - text < RFI_DICT_SHORT) {
+    memset(words, 0, 4 * sizeof *words);
+    if (length > SHORT_TEXT || limit - text < RFI_DICT_SHORT)
         memcpy(words, text, length);
-        return;
-    }
-    uint64_t ones[2];
-    memcpy(words, text, 2 * sizeof *words);
-    memcpy(ones, rfi_dict_mask + RFI_DICT_SHORT - length, sizeof ones);
-    words[0] &= ones[0];
-    words[1] &= ones[1];
+    else
+        rfi_dict_load(words, text, length);
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -107,7 +103,6 @@ void rfi_dict_free(rfi_dict *dict)
     rf_free(dict->quoted_tokens);
     rf_free(dict->slots);
     rf_free(dict->front);
-    rf_free(dict->longs);
     rfi_dict_init(dict, dict->tokens);
 }
 
@@ -119,8 +114,6 @@ void rfi_dict_clear(rfi_dict *dict)
         memset(dict->slots, 0, ((size_t)dict->slot_mask + 1) * sizeof *dict->slots);
         memset(dict->front, 0, ((size_t)dict->front_mask + 1) * sizeof *dict->front);
     }
-    if (dict->longs)
-        memset(dict->longs, 0, LONGS * sizeof *dict->longs);
     rf_free(dict->quoted_tokens);
     dict->quoted_tokens = NULL;
 }
@@ -140,6 +133,70 @@ static void put_slot(rfi_dict_slot *slots, uint32_t mask, uint32_t tag, int32_t 
     while (slots[at].stored)
         at = (at + 1) & mask;
     slots[at] = (rfi_dict_slot){.tag = tag, .stored = STORED(code)};
+}
+
+/* ---- the front ----------------------------------------------------------------------------- */
+
+rfi_dict_view rfi_dict_view_of(const rfi_dict *dict)
+{
+    static const rfi_dict_front nothing;
+    if (!dict->front)
+        return (rfi_dict_view){.front = &nothing};
+    return (rfi_dict_view){.front = dict->front, .factor = dict->front_factor, .mask = dict->front_mask};
+}
+
+static void put_front(rfi_dict *dict, const uint64_t words[4], size_t length, int32_t code)
+{
+    rfi_dict_front *place = &dict->front[rfi_dict_front_at(rfi_dict_view_of(dict), words)];
+    dict->n_evicted += place->length != 0;
+    memcpy(place->words, words, sizeof place->words);
+    place->code = code;
+    place->length = (uint32_t)length;
+}
+
+static bool fits_front(const rfi_dict *dict, const char *text, size_t length)
+{
+    return length - 1 < RFI_DICT_FRONT && !memchr(text, '"', length) &&
+           rfi_tokens_find(dict->tokens, text, length) < 0;
+}
+
+static void fill_front(rfi_dict *dict, uint64_t factor)
+{
+    const char *limit = dict->bytes + dict->offsets[dict->n];
+    dict->front_factor = factor;
+    dict->n_evicted = 0;
+    memset(dict->front, 0, ((size_t)dict->front_mask + 1) * sizeof *dict->front);
+    for (int32_t code = 0; code < dict->n; code++) {
+        const char *text = dict->bytes + dict->offsets[code];
+        const size_t length = (size_t)(dict->offsets[code + 1] - dict->offsets[code]);
+        uint64_t words[4];
+        if (!fits_front(dict, text, length))
+            continue;
+        words_of(text, length, limit, words);
+        put_front(dict, words, length, code);
+    }
+}
+
+/* Two texts that share a place push each other out at every turn. When that has happened often, a factor is looked for that
+ * keeps all apart, or most of them. Long searches and large dictionaries are left alone. */
+static void settle_front(rfi_dict *dict)
+{
+    if (dict->n_evicted < dict->patience || dict->n == 0 || dict->n > FRONT_MAX / FRONT_PER_SLOT)
+        return;
+    uint64_t best = dict->front_factor, factor = best;
+    int32_t fewest = INT32_MAX;
+    for (int trial = 0; trial < FRONT_TRIALS && fewest; trial++) {
+        factor = factor * 0xD1342543DE82EF95u + 0x9E3779B97F4A7C16u;
+        fill_front(dict, factor | 1);
+        if (dict->n_evicted < fewest) {
+            fewest = dict->n_evicted;
+            best = factor | 1;
+        }
+    }
+    if (fewest)
+        fill_front(dict, best);
+    dict->n_evicted = 0;
+    dict->patience = dict->patience < INT32_MAX / 4 ? dict->patience * 4 : INT32_MAX;
 }
 
 /* Twice the slots, and a front to match; what was in front comes back by itself. */
@@ -164,6 +221,11 @@ static bool grow(rfi_dict *dict)
     dict->front = front;
     dict->slot_mask = (uint32_t)(n_slots - 1);
     dict->front_mask = (uint32_t)(n_front - 1);
+    dict->n_evicted = 0;
+    if (!dict->front_factor)
+        dict->front_factor = 0x9E3779B97F4A7C15u;
+    if (!dict->patience)
+        dict->patience = FRONT_PATIENCE;
     return true;
 }
 
@@ -251,51 +313,32 @@ static bool ready(rfi_dict *dict)
     return !dict->failed;
 }
 
-static int32_t short_code(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
+/* The code of a text that the front may hold, or already holds. */
+static int32_t front_code(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
 {
-    uint64_t words[2];
+    uint64_t words[4];
     words_of(text, length, limit, words);
-    const rfi_dict_front *front = &dict->front[rfi_dict_front_at(words[0], words[1], dict->front_mask)];
-    if (front->first == words[0] && front->second == words[1] && !quoted)
+    const rfi_dict_front *front = &dict->front[rfi_dict_front_at(rfi_dict_view_of(dict), words)];
+    if (memcmp(front->words, words, sizeof words) == 0 && front->length == length &&
+        (front->code >= 0 || !quoted))
         return front->code;
-    const uint64_t hash = fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
+    const uint64_t hash = length > SHORT_TEXT ? hash_long(dict->key, text, length)
+                                              : fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
     const int32_t code = find_or_keep(dict, hash, text, length, quoted);
-    const bool plain = !quoted || (code >= 0 && rfi_tokens_find(dict->tokens, text, length) < 0);
-    if (plain && text[0] != '"' && !dict->failed)
-        dict->front[rfi_dict_front_at(words[0], words[1], dict->front_mask)] =
-            (rfi_dict_front){.first = words[0], .second = words[1], .code = code};
-    return code;
-}
-
-/* 17 to 32 bytes: no more than one product for a text that was met lately. */
-static int32_t long_code(rfi_dict *dict, const char *text, size_t length, bool quoted)
-{
-    if (!dict->longs && RF_NEW_ARRAY(&dict->longs, LONGS, "a dictionary", NULL) != RF_OK) {
-        dict->failed = true;
-        return RFI_CODE_EMPTY;
+    const bool plain = !quoted || rfi_tokens_find(dict->tokens, text, length) < 0;
+    if (plain && !dict->failed && !memchr(text, '"', length)) {
+        put_front(dict, words, length, code);
+        settle_front(dict);
     }
-    rfi_dict_long entry = {.length = (uint32_t)length};
-    memcpy(entry.words, text, 2 * sizeof(uint64_t));
-    memcpy(entry.words + 2, text + length - 2 * sizeof(uint64_t), 2 * sizeof(uint64_t));
-    const uint64_t mixed =
-        entry.words[0] ^ entry.words[1] << 7 ^ entry.words[2] << 29 ^ entry.words[3] << 43 ^ length;
-    rfi_dict_long *at = &dict->longs[mixed * 0x9E3779B97F4A7C15u >> 40 & (LONGS - 1)];
-    if (memcmp(at->words, entry.words, sizeof entry.words) == 0 && at->length == entry.length && !quoted)
-        return at->code;
-    entry.code = find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
-    if (entry.code >= 0 && !quoted)
-        *at = entry;
-    return entry.code;
+    return code;
 }
 
 int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
 {
     if (!ready(dict))
         return RFI_CODE_EMPTY;
-    if (length <= SHORT_TEXT)
-        return short_code(dict, text, length, limit, quoted);
-    if (length <= 2 * SHORT_TEXT)
-        return long_code(dict, text, length, quoted);
+    if (length <= RFI_DICT_FRONT)
+        return front_code(dict, text, length, limit, quoted);
     return find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
 }
 

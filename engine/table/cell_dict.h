@@ -1,7 +1,7 @@
 /* cell_dict.h - texts to codes, in order of first appearance.
  *
- * A dictionary under construction. Texts of up to 16 bytes, which most categories are, are compared as
- * two words in a small table in front; the rest and the misses go to an open-addressed table. The hash
+ * A dictionary under construction. Texts of up to 32 bytes, which most categories are, are compared as
+ * words in a small table in front; the rest and the misses go to an open-addressed table. The hash
  * has a key of its own for each run of the program, so that no file can be made to collide; codes come
  * from the order of appearance and never from the hash.
  *
@@ -34,17 +34,15 @@ typedef struct rfi_tokens {
 /* The token that these bytes are, blanks around them left out; -1 when none. */
 int32_t rfi_tokens_find(const rfi_tokens *tokens, const char *text, size_t length);
 
-typedef struct rfi_dict_front {
-    uint64_t first, second; /* the text as two words, zeros behind it: no text of a table holds a zero */
-    int32_t code;
-} rfi_dict_front;
+enum { RFI_DICT_SHORT = 16, RFI_DICT_FRONT = 32 /* bytes that the words hold */ };
 
-/* The same for 17 to 32 bytes: the first and the last 16, and the length. */
-typedef struct rfi_dict_long {
-    uint64_t words[4];
-    uint32_t length;
+/* One text in front. Texts with a quote in them are never there, so a cell in quotes whose inside is found needs no
+ * decoding; but a token (code < 0) is no answer for it. */
+typedef struct rfi_dict_front {
+    uint64_t words[4]; /* the text, zeros behind it */
     int32_t code;
-} rfi_dict_long;
+    uint32_t length; /* 0: a free place */
+} rfi_dict_front;
 
 typedef struct rfi_dict_slot {
     uint32_t tag;
@@ -60,12 +58,14 @@ typedef struct rfi_dict {
     int32_t *quoted_tokens; /* (tokens->n) code + 1, 0 = not met; NULL before the first */
     rfi_dict_slot *slots;
     rfi_dict_front *front;
-    rfi_dict_long *longs; /* NULL before the first */
     uint32_t slot_mask, front_mask;
-    uint64_t key;    /* of the hash */
-    bool has_tokens; /* a token was met without quotes */
-    bool failed;     /* memory ran out: sticky, codes are RFI_CODE_EMPTY from then on */
-    bool full;       /* more than 2^31 texts: sticky too */
+    uint64_t key;          /* of the hash                                                 */
+    uint64_t front_factor; /* of places in front                                          */
+    int32_t n_evicted;     /* texts that lost their place in front since it was put in order */
+    int32_t patience;      /* how many may do so                                          */
+    bool has_tokens;       /* a token was met without quotes */
+    bool failed;           /* memory ran out: sticky, codes are RFI_CODE_EMPTY from then on */
+    bool full;             /* more than 2^31 texts: sticky too */
 } rfi_dict;
 
 void rfi_dict_init(rfi_dict *dict, const rfi_tokens *tokens);
@@ -75,28 +75,54 @@ rf_code rfi_dict_check(const rfi_dict *dict, const char *column, rf_error *err) 
 
 /* ---- codes --------------------------------------------------------------------------------- */
 
-enum { RFI_DICT_SHORT = 16 /* bytes that two words hold */ };
-
 /* Loaded from 16 - n on: n bytes of ones, then zeros. */
 extern const unsigned char rfi_dict_mask[2 * RFI_DICT_SHORT];
 
-/* Where a text stands in front. Collisions only cost time, so this need not be a good hash. */
-static inline size_t rfi_dict_front_at(uint64_t first, uint64_t second, size_t mask)
+/* The front as it is now; the next new text may move it. */
+typedef struct rfi_dict_view {
+    const rfi_dict_front *front;
+    uint64_t factor;
+    size_t mask;
+} rfi_dict_view;
+rfi_dict_view rfi_dict_view_of(const rfi_dict *dict);
+
+static inline uint64_t rfi_dict_turn(uint64_t word, int by)
 {
-    return (size_t)((first ^ (second << 29 | second >> 35)) * 0x9E3779B97F4A7C15u >> 40) & mask;
+    return word << by | word >> (64 - by);
 }
 
-/* What the front says of 1 to 16 bytes, of which 16 may be read; NULL when it does not know them. It
- * knows no text that begins with a quote, so a cell need not be decoded before it is looked up. */
-static inline const rfi_dict_front *rfi_dict_find_front(const rfi_dict_front *front, size_t mask,
-                                                        const char *text, size_t length)
+/* Words that differ should meet seldom in one place: 24 bits of their product with a factor that suits the texts. */
+enum { RFI_DICT_TURN_1 = 29, RFI_DICT_TURN_2 = 11, RFI_DICT_TURN_3 = 47, RFI_DICT_SHIFT = 40 };
+static inline size_t rfi_dict_front_at(rfi_dict_view view, const uint64_t words[4])
 {
-    uint64_t words[2], ones[2];
-    memcpy(words, text, sizeof words);
+    const uint64_t mixed = words[0] ^ rfi_dict_turn(words[1], RFI_DICT_TURN_1) ^
+                           rfi_dict_turn(words[2], RFI_DICT_TURN_2) ^
+                           rfi_dict_turn(words[3], RFI_DICT_TURN_3);
+    return (size_t)(mixed * view.factor >> RFI_DICT_SHIFT) & view.mask;
+}
+
+/* Up to 16 bytes and zeros; 16 bytes may be read. */
+static inline void rfi_dict_load(uint64_t words[2], const char *text, size_t length)
+{
+    uint64_t ones[2];
+    memcpy(words, text, 2 * sizeof *words);
     memcpy(ones, rfi_dict_mask + RFI_DICT_SHORT - length, sizeof ones);
-    const uint64_t first = words[0] & ones[0], second = words[1] & ones[1];
-    const rfi_dict_front *found = &front[rfi_dict_front_at(first, second, mask)];
-    return ((found->first ^ first) | (found->second ^ second)) == 0 ? found : NULL;
+    words[0] &= ones[0];
+    words[1] &= ones[1];
+}
+
+/* What the front says of 1 to 32 bytes, of which 32 may be read; NULL when it does not know them. */
+static inline const rfi_dict_front *rfi_dict_find_front(rfi_dict_view view, const char *text, size_t length)
+{
+    uint64_t words[4] = {0};
+    rfi_dict_load(words, text, length < RFI_DICT_SHORT ? length : RFI_DICT_SHORT);
+    if (length > RFI_DICT_SHORT)
+        rfi_dict_load(words + 2, text + RFI_DICT_SHORT, length - RFI_DICT_SHORT);
+    const rfi_dict_front *found = &view.front[rfi_dict_front_at(view, words)];
+    const uint64_t differ = (found->words[0] ^ words[0]) | (found->words[1] ^ words[1]) |
+                            (found->words[2] ^ words[2]) | (found->words[3] ^ words[3]) |
+                            (found->length ^ length);
+    return differ == 0 ? found : NULL;
 }
 
 int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted);

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "engine/table/csv_numbers.h"
+#include "engine/table/csv_texts.h"
 #include "engine/table/datetime.h"
 
 /* ---- room ---------------------------------------------------------------------------------- */
@@ -65,6 +66,7 @@ typedef struct column_run {
     const rfi_csv_read *read;
     const rfi_csv_cells *cells;
     rfi_cell_facts *facts;
+    rfi_dict *dict; /* of texts */
     int32_t column;
     int64_t first_row;
 } column_run;
@@ -175,50 +177,34 @@ static void read_numbers(column_run *run, double *values)
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-static int32_t read_text_slowly(const column_run *run, rfi_dict *dict, raw_cell raw, int64_t row)
+static int32_t read_text_slowly(void *arg, int64_t i)
 {
+    const column_run *run = arg;
+    const raw_cell raw = cell_at(run->cells, i);
     if (raw.length == 0)
         return RFI_CODE_EMPTY;
     if (raw.text[0] != '"' && !run->read->file->syntax.latin1)
-        return rfi_dict_code(dict, raw.text, raw.length, run->cells->limit);
-    const rfi_csv_cell cell = decode(run, raw, row);
+        return rfi_dict_code(run->dict, raw.text, raw.length, run->cells->limit);
+    const rfi_csv_cell cell = decode(run, raw, run->first_row + i);
     if (cell.length == 0) {
         run->facts->n_quoted_missing += cell.quoted;
         return RFI_CODE_EMPTY;
     }
     if (cell.quoted)
-        return rfi_dict_code_quoted(dict, cell.text, cell.length, cell.text + cell.length);
-    return rfi_dict_code(dict, cell.text, cell.length, cell.text + cell.length);
+        return rfi_dict_code_quoted(run->dict, cell.text, cell.length, cell.text + cell.length);
+    return rfi_dict_code(run->dict, cell.text, cell.length, cell.text + cell.length);
 }
 
-/* Before this address so many bytes may be read. */
-static const char *room_for(const rfi_csv_cells *cells, size_t n)
+static void read_texts(column_run *run, int32_t *codes)
 {
-    const size_t left = (size_t)(cells->limit - cells->data);
-    return left > n ? cells->limit - n : cells->data;
-}
-
-static void read_texts(const column_run *run, rfi_dict *dict, int32_t *codes)
-{
-    static const rfi_dict_front nothing;
-    const rfi_csv_cells *const cells = run->cells;
-    /* up to here 16 bytes may be read; nowhere, when they are not UTF-8 yet */
-    const char *const last = run->read->file->syntax.latin1 ? cells->data : room_for(cells, RFI_DICT_SHORT);
-    const rfi_dict_front *front = dict->front ? dict->front : &nothing;
-    size_t mask = dict->front ? dict->front_mask : 0;
-    for (int64_t i = 0, n = cells->n; i < n; i++) {
-        const raw_cell cell = cell_at(cells, i);
-        if (__builtin_expect((cell.length - 1 < RFI_DICT_SHORT) & (cell.text < last), 1)) {
-            const rfi_dict_front *found = rfi_dict_find_front(front, mask, cell.text, cell.length);
-            if (__builtin_expect(found != NULL, 1)) {
-                codes[i] = found->code;
-                continue;
-            }
-        }
-        codes[i] = read_text_slowly(run, dict, cell, run->first_row + i);
-        front = dict->front ? dict->front : &nothing; /* it may have grown */
-        mask = dict->front ? dict->front_mask : 0;
+    const rfi_text_road road = {
+        .cells = *run->cells, .dict = run->dict, .door = read_text_slowly, .arg = run};
+    if (!run->read->file->syntax.latin1) {
+        run->facts->n_quoted += rfi_texts_read(&road, codes);
+        return;
     }
+    for (int64_t i = 0; i < run->cells->n; i++) /* the bytes are no UTF-8 yet */
+        codes[i] = read_text_slowly(run, i);
 }
 
 /* ---- datetimes ----------------------------------------------------------------------------- */
@@ -280,12 +266,13 @@ void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_
                       .read = read,
                       .cells = cells,
                       .facts = &block->facts[column],
+                      .dict = block->dicts ? &block->dicts[column] : &to->dict,
                       .column = column,
                       .first_row = first_row};
     if (to->as == RFI_READ_NUMBERS)
         read_numbers(&run, to->values + first_row);
     else if (to->as == RFI_READ_TEXTS)
-        read_texts(&run, block->dicts ? &block->dicts[column] : &to->dict, to->codes + first_row);
+        read_texts(&run, to->codes + first_row);
     else if (to->as == RFI_READ_DATETIMES)
         read_datetimes(&run, to->datetime_format, to->values + first_row);
 }

@@ -1,0 +1,32 @@
+/* csv_texts.h - the codes of a tile's column of texts: the straight road for what stands in front of the dictionary, and
+ * a door for the rest.
+ *
+ * Cells of up to 32 bytes, in quotes or not, that were met before take the road; so do empty ones. New texts, long ones,
+ * doubled quotes and tokens in quotes go through the door, which may change the dictionary.
+ */
+#ifndef RF_ENGINE_TABLE_CSV_TEXTS_H
+#define RF_ENGINE_TABLE_CSV_TEXTS_H
+
+#include "engine/table/cell_dict.h"
+#include "engine/table/csv_tile.h"
+
+/* The code of cell i, which is off the road. */
+typedef int32_t rfi_text_door(void *arg, int64_t i);
+
+typedef struct rfi_text_road {
+    rfi_csv_cells cells;
+    const rfi_dict *dict;
+    rfi_text_door *door;
+    void *arg;
+} rfi_text_road;
+
+/* Fills codes (cells.n). Returns how many cells on the road were in quotes. */
+int64_t rfi_texts_read(const rfi_text_road *road, int32_t *codes);
+
+/* For machines with AVX-512 (csv_texts_x86.c). */
+int64_t rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes);
+
+/* Cells begin to end - 1, one after another; view may be renewed. */
+int64_t rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t end, int32_t *codes);
+
+#endif
