@@ -97,6 +97,7 @@ static void ctgan_free(rf_model *model)
     if (!model)
         return;
     rfi_ctgan *m = ctgan_of(model);
+    rf_device_forget(m->base.setup.device, m);
     rf_device_free(m->base.setup.device, m->training);
     rf_device_free(m->base.setup.device, m->kept);
     rf_free(m);
@@ -241,6 +242,7 @@ out:
 static void detach(rf_model *model)
 {
     rfi_ctgan *m = ctgan_of(model);
+    rf_device_forget(model->setup.device, m);
     rf_device_free(model->setup.device, m->training);
     m->training = NULL;
 }
@@ -295,17 +297,22 @@ static void train_generator(rfi_ctgan *m)
     device->ops->step_tick(device, m->step);
 }
 
+/* The same operations with the same arguments each time, so that a device may record it. */
+static void train_step(void *arg)
+{
+    rfi_ctgan *m = arg;
+    for (int64_t k = 0; k < m->base.setup.params.discriminator_steps; k++)
+        train_critic(m);
+    train_generator(m);
+}
+
 static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err)
 {
     rf_code rc = RF_OK;
     rfi_ctgan *m = ctgan_of(model);
     float read[RFI_LOSSES];
-    for (int64_t i = 0; i < n_steps; i++) {
-        for (int64_t k = 0; k < model->setup.params.discriminator_steps; k++)
-            train_critic(m);
-        train_generator(m);
-        model->step++;
-    }
+    rf_device_repeat(model->setup.device, m, n_steps, train_step, m);
+    model->step += n_steps;
     RF_TRY(rf_device_read(model->setup.device, read, m->losses, sizeof read, err));
     losses->discriminator = read[RFI_LOSS_CRITIC];
     losses->generator = (double)read[RFI_LOSS_SCORE] + (m->c ? (double)read[RFI_LOSS_CONDITION] : 0);

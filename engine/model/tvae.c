@@ -75,6 +75,7 @@ static void tvae_free(rf_model *model)
     if (!model)
         return;
     rfi_tvae *m = tvae_of(model);
+    rf_device_forget(m->base.setup.device, m);
     rf_device_free(m->base.setup.device, m->training);
     rf_device_free(m->base.setup.device, m->kept);
     rf_free(m);
@@ -124,14 +125,17 @@ out:
 static void detach(rf_model *model)
 {
     rfi_tvae *m = tvae_of(model);
+    rf_device_forget(model->setup.device, m);
     rf_device_free(model->setup.device, m->training);
     m->training = NULL;
 }
 
 /* ------------------------------------------------------------------ training */
 
-static void train_step(rfi_tvae *m)
+/* The same operations with the same arguments each time, so that a device may record it. */
+static void train_step(void *arg)
 {
+    rfi_tvae *m = arg;
     rf_device *device = m->base.setup.device;
     device->ops->take_rows(
         device,
@@ -152,10 +156,8 @@ static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_err
     rf_code rc = RF_OK;
     rfi_tvae *m = tvae_of(model);
     float read[RFI_TVAE_LOSSES];
-    for (int64_t i = 0; i < n_steps; i++) {
-        train_step(m);
-        model->step++;
-    }
+    rf_device_repeat(model->setup.device, m, n_steps, train_step, m);
+    model->step += n_steps;
     RF_TRY(rf_device_read(model->setup.device, read, m->losses, sizeof read, err));
     losses->generator = (double)read[RFI_TVAE_RECONSTRUCTION] + (double)read[RFI_TVAE_DIVERGENCE];
     losses->discriminator = (double)NAN;

@@ -4,7 +4,7 @@
 
 #include "core/philox.h"
 #include "engine/fitted.h"
-#include "rf_test.h"
+#include "rf_test_device.h"
 
 /* ------------------------------------------------------------------ table */
 
@@ -42,10 +42,7 @@ rf_table *rig_table(uint64_t seed)
 
 rf_device *rig_device(int n_threads)
 {
-    rf_error err = {0};
-    rf_device *device = NULL;
-    assert_ok(rf_device_open(&device, "cpu", n_threads, &err));
-    return device;
+    return rf_test_device(n_threads);
 }
 
 rf_fit_options rig_options(rf_model_kind kind, rf_device *device, int64_t epochs)

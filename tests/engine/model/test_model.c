@@ -1,6 +1,6 @@
 /* What every model promises: the same bytes for any threads and cuts, rows that are like the table, and
  * honest refusals. Each test runs for both models. */
-#include "rf_test.h"
+#include "rf_test_device.h"
 
 #include <math.h>
 
@@ -180,7 +180,7 @@ static void weights_alone_are_enough_to_sample(void **state)
         t.model->type->detach(t.model);
         sample(&t, &before, 0, 400, -1);
         rf_buf weights = toy_store(&t, false);
-        assert_ok(rf_device_open(&fresh.device, "cpu", 1, &err));
+        fresh.device = rf_test_device(1);
         fresh.setup.device = fresh.device;
         assert_ok(rf_model_class_find(kinds[k])->create(&fresh.model, &fresh.setup, &err));
         toy_load(&fresh, false, &weights);

@@ -1,7 +1,7 @@
 /* Whole training steps against PyTorch's numbers, on the same noise (tests/reference/make_ctgan_step.py,
  * make_tvae_step.py). After one step Adam's first moment is the gradient times a constant, so it tells of
  * every product on the way. */
-#include "rf_test.h"
+#include "rf_test_device.h"
 
 #include <math.h>
 
@@ -108,11 +108,10 @@ static void run(rf_model_kind kind, const step_case *c, int n_threads)
     rf_error err = {0};
     golden g;
     golden_table table;
-    rf_device *device = NULL;
+    rf_device *device = rf_test_device(n_threads);
     rf_model *model = NULL;
     golden_open(&g, c->file);
     golden_table_open(&table, &g);
-    assert_ok(rf_device_open(&device, "cpu", n_threads, &err));
     const rf_model_setup setup = {.device = device,
                                   .layout = &table.layout,
                                   .condition_counts = table.counts,

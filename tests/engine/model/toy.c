@@ -1,7 +1,7 @@
 #include "toy.h"
 
 #include "core/philox.h"
-#include "rf_test.h"
+#include "rf_test_device.h"
 
 static void fill(toy *t)
 {
@@ -53,7 +53,7 @@ void toy_init(toy *t, rf_model_kind kind)
 void toy_start(toy *t, int n_threads)
 {
     rf_error err = {0};
-    assert_ok(rf_device_open(&t->device, "cpu", n_threads, &err));
+    t->device = rf_test_device(n_threads);
     t->setup.device = t->device;
     const rf_model_class *type = rf_model_class_find(t->setup.params.model);
     assert_ok(type->create(&t->model, &t->setup, &err));
