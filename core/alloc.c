@@ -9,7 +9,7 @@
 enum {
     LINE_BYTES = 64,
     LARGE_PAGE_BYTES = 2 << 20,
-    LONG_BYTES = 4 * LARGE_PAGE_BYTES, /* shorter arrays would waste too much of their last page */
+    LONG_BYTES = 2 * LARGE_PAGE_BYTES, /* shorter arrays would waste too much of their last page */
 };
 
 /* More than any machine has for one piece: a size beyond it is a count gone wrong, and the sanitizers'

@@ -199,12 +199,15 @@ static void read_texts(column_run *run, int32_t *codes)
 {
     const rfi_text_road road = {
         .cells = *run->cells, .dict = run->dict, .door = read_text_slowly, .arg = run};
-    if (!run->read->file->syntax.latin1) {
-        run->facts->n_quoted += rfi_texts_read(&road, codes);
-        return;
+    rfi_text_facts seen = {0};
+    if (!run->read->file->syntax.latin1)
+        rfi_texts_read(&road, codes, &seen);
+    for (int64_t i = 0; run->read->file->syntax.latin1 && i < run->cells->n; i++) {
+        codes[i] = read_text_slowly(run, i); /* the bytes are no UTF-8 yet */
+        seen.n_uncoded += codes[i] < 0;
     }
-    for (int64_t i = 0; i < run->cells->n; i++) /* the bytes are no UTF-8 yet */
-        codes[i] = read_text_slowly(run, i);
+    run->facts->n_quoted += seen.n_quoted;
+    run->facts->n_uncoded += seen.n_uncoded;
 }
 
 /* ---- datetimes ----------------------------------------------------------------------------- */

@@ -100,14 +100,11 @@ rf_code rfi_take_missing(rfi_column_read *read, int64_t n_rows, bool quoted_too,
                 read->facts.n_quoted_missing += codes[r] < 0;
             }
     }
-    int64_t n_missing = 0;
-    for (int64_t r = 0; r < n_rows; r++)
-        n_missing += codes[r] < 0;
     if (!read->dict.has_tokens && !map) {
-        read->facts.missing[0] += n_missing;
+        read->facts.missing[0] += read->facts.n_uncoded;
         goto out;
     }
-    for (int64_t r = 0; r < n_rows && n_missing; r++)
+    for (int64_t r = 0; r < n_rows; r++)
         if (codes[r] < 0) {
             read->facts.missing[-1 - codes[r]]++;
             codes[r] = RFI_CODE_EMPTY;

@@ -21,6 +21,9 @@ enum { WIDE_BYTES = 16, DIGITS_MAX = 15, LANES = 8, LANE_BYTES = 8 };
 static const double tens[DIGITS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                             1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
+static const double reciprocals[LANES] = {1 / 1e0, 1 / 1e1, 1 / 1e2, 1 / 1e3,
+                                          1 / 1e4, 1 / 1e5, 1 / 1e6, 1 / 1e7};
+
 /* Loaded from n on: 16 - n bytes of ones, then n zeros. */
 static const unsigned char ones_then_zeros[2 * WIDE_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                               255, 255, 255, 255, 255, 255, 255, 255};
@@ -151,6 +154,17 @@ static AVX512 inline __m512i values_of(__m512i digits)
     return _mm512_add_epi64(_mm512_mul_epu32(fours, _mm512_set1_epi64(10000)), _mm512_srli_epi64(fours, 32));
 }
 
+/* Whole numbers below 10^8, divided by 10^after (0 to 7). The quotient by the reciprocal is off by a unit in the last place
+ * at most; its rest, which fma gives exactly, sets that right (Markstein, IBM J. Res. Dev. 34 (1990) 111-119). All
+ * 8 * 10^8 quotients were compared with those of a division, which takes five times as long. */
+static AVX512 inline __m512d shifted(__m512d whole, __m512i after)
+{
+    const __m512d power = _mm512_permutexvar_pd(after, _mm512_loadu_pd(tens));
+    const __m512d reciprocal = _mm512_permutexvar_pd(after, _mm512_loadu_pd(reciprocals));
+    const __m512d quotient = _mm512_mul_pd(whole, reciprocal);
+    return _mm512_fmadd_pd(_mm512_fnmadd_pd(quotient, power, whole), reciprocal, quotient);
+}
+
 static AVX512 inline __mmask8 lanes_of(uint64_t bits)
 {
     const __m512i bytes = _mm512_movm_epi8(bits);
@@ -190,18 +204,18 @@ static AVX512 inline __mmask8 read_lanes(const rfi_number_road *road, int64_t i,
         off |= lanes_of(odd);
     const __mmask8 good = (__mmask8)~off;
     const __m512i whole = values_of(closed);
-    const __m512d signed_value = _mm512_cvtepi64_pd(_mm512_mask_sub_epi64(whole, in.minus, zero, whole));
-    __m512d value = signed_value;
+    __m512d value = _mm512_cvtepi64_pd(_mm512_mask_sub_epi64(whole, in.minus, zero, whole));
     if (points)
-        value = _mm512_div_pd(signed_value, _mm512_permutexvar_pd(after, _mm512_loadu_pd(tens)));
+        value = shifted(value, after);
     _mm512_storeu_pd(values + i, value);
     seen->minus |= in.minus & good;
     seen->max_written = _mm512_mask_max_epi64(seen->max_written, good, seen->max_written, after);
     seen->min_written = _mm512_mask_min_epi64(seen->min_written, good, seen->min_written, after);
-    if (points) {
+    const __mmask8 longer = _mm512_mask_cmpgt_epi64_mask(good, after, seen->decimals);
+    if (__builtin_expect(longer != 0, 0)) {
         const __m512i final_zeros = _mm512_srli_epi64(_mm512_lzcnt_epi64(closed), 3);
         const __m512i significant = _mm512_sub_epi64(after, _mm512_min_epi64(final_zeros, after));
-        seen->decimals = _mm512_mask_max_epi64(seen->decimals, good, seen->decimals, significant);
+        seen->decimals = _mm512_mask_max_epi64(seen->decimals, longer, seen->decimals, significant);
     }
     return off;
 }

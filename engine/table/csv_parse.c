@@ -69,6 +69,7 @@ static void merge_facts(rfi_cell_facts *into, const rfi_cell_facts *from, int32_
     merge_offsets(into, from);
     into->n_quoted += from->n_quoted;
     into->n_quoted_missing += from->n_quoted_missing;
+    into->n_uncoded += from->n_uncoded;
     for (int32_t j = 0; j < n_tokens; j++)
         into->missing[j] += from->missing[j];
 }
@@ -127,16 +128,6 @@ static bool is_rectangular(const block_slot *slot)
     return true;
 }
 
-/* The ends of the tile's cells by columns; before them the ends of what stands before its rows. */
-static void turn_ends(const block_slot *slot, int64_t row, int64_t n_rows)
-{
-    const size_t n = (size_t)slot->read->file->n_columns;
-    const uint32_t *ends = slot->piece.scratch.ends + (size_t)row * n - 1;
-    for (int64_t r = 0; r < n_rows; r++, ends += n)
-        for (size_t c = 0; c <= n; c++)
-            slot->tile[c * (size_t)slot->tile_rows + (size_t)r] = ends[c];
-}
-
 /* A '\r' before a line end belongs to it. */
 static void strip_returns(const char *data, const uint32_t *begins, uint32_t *ends, int64_t n)
 {
@@ -152,7 +143,8 @@ static void read_tile(block_slot *slot, int64_t row, int64_t n_rows)
                            .n = n_rows,
                            .first = file->data,
                            .limit = file->data + file->size_bytes};
-    turn_ends(slot, row, n_rows);
+    rfi_csv_turn_ends(slot->tile, (size_t)slot->tile_rows, slot->piece.scratch.ends + row * file->n_columns,
+                      (size_t)n_rows, (size_t)file->n_columns);
     for (int32_t c = 0; c < file->n_columns; c++) {
         cells.ends = ends + c * slot->tile_rows;
         cells.begins = cells.ends - slot->tile_rows;

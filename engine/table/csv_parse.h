@@ -39,7 +39,8 @@ typedef struct rfi_cell_facts {
     int32_t utc_offset_s;
     int64_t first_offset_row; /* the row that gave utc_offset_s; INT64_MAX: none      */
     int64_t n_quoted, n_quoted_missing;
-    int64_t *missing; /* (tokens) how often each stood there; numbers and datetimes   */
+    int64_t n_uncoded; /* texts: empty cells, and tokens without quotes                */
+    int64_t *missing;  /* (tokens) how often each stood there; numbers and datetimes   */
 } rfi_cell_facts;
 
 typedef struct rfi_column_read {

@@ -10,12 +10,12 @@ static const char *room_for(const rfi_csv_cells *cells, size_t n)
     return left > n ? cells->limit - n : cells->data;
 }
 
-int64_t rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t end, int32_t *codes)
+void rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t end, int32_t *codes,
+                         rfi_text_facts *facts)
 {
     const rfi_csv_cells *const cells = &road->cells;
     const char *const last = room_for(cells, RFI_DICT_FRONT + 1);
     rfi_dict_view view = rfi_dict_view_of(road->dict);
-    int64_t n_quoted = 0;
     for (int64_t i = begin; i < end; i++) {
         const char *text = rfi_csv_cell_text(cells, i);
         size_t length = rfi_csv_cell_length(cells, i);
@@ -26,21 +26,24 @@ int64_t rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t en
             const rfi_dict_front *found = rfi_dict_find_front(view, text, length);
             if (__builtin_expect(found != NULL && (found->code >= 0 || !quoted), 1)) {
                 codes[i] = found->code;
-                n_quoted += quoted;
+                facts->n_quoted += quoted;
+                facts->n_uncoded += found->code < 0;
                 continue;
             }
         }
         codes[i] = road->door(road->arg, i);
+        facts->n_uncoded += codes[i] < 0;
         view = rfi_dict_view_of(road->dict);
     }
-    return n_quoted;
 }
 
-int64_t rfi_texts_read(const rfi_text_road *road, int32_t *codes)
+void rfi_texts_read(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts)
 {
 #if defined(__x86_64__)
-    if (rfi_csv_path() >= RFI_CSV_AVX512)
-        return rfi_texts_read_avx512(road, codes);
+    if (rfi_csv_path() >= RFI_CSV_AVX512) {
+        rfi_texts_read_avx512(road, codes, facts);
+        return;
+    }
 #endif
-    return rfi_texts_read_some(road, 0, road->cells.n, codes);
+    rfi_texts_read_some(road, 0, road->cells.n, codes, facts);
 }

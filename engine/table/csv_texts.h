@@ -20,13 +20,19 @@ typedef struct rfi_text_road {
     void *arg;
 } rfi_text_road;
 
-/* Fills codes (cells.n). Returns how many cells on the road were in quotes. */
-int64_t rfi_texts_read(const rfi_text_road *road, int32_t *codes);
+typedef struct rfi_text_facts {
+    int64_t n_quoted;  /* cells on the road that stood in quotes */
+    int64_t n_uncoded; /* cells without a code of their own      */
+} rfi_text_facts;
+
+/* Fills codes (cells.n) and adds to *facts. */
+void rfi_texts_read(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts);
 
 /* For machines with AVX-512 (csv_texts_x86.c). */
-int64_t rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes);
+void rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts);
 
-/* Cells begin to end - 1, one after another; view may be renewed. */
-int64_t rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t end, int32_t *codes);
+/* Cells begin to end - 1, one after another. */
+void rfi_texts_read_some(const rfi_text_road *road, int64_t begin, int64_t end, int32_t *codes,
+                         rfi_text_facts *facts);
 
 #endif

@@ -70,7 +70,7 @@ static AVX512 inline __m512i turned(__m512i word, int by)
 
 /* Cells i to i + 7, at whose beginnings 33 bytes may be read; gives those that are off the road. */
 static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_view view, int64_t i,
-                                         int32_t *codes, int64_t *n_quoted)
+                                         int32_t *codes, rfi_text_facts *facts)
 {
     lanes in = load_lanes(cells, i);
     const __m512i longest = _mm512_set1_epi64(RFI_DICT_FRONT), one = _mm512_set1_epi64(1);
@@ -104,33 +104,36 @@ static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_vi
         found = _mm512_mask_cmpeq_epi64_mask(found, gather(at, front + 24), in.words[3]);
     }
     const __m256i code = _mm256_mask_set1_epi32(_mm512_cvtepi64_epi32(meta), empty, RFI_CODE_EMPTY);
-    found &= (__mmask8) ~(in.quoted & _mm256_movepi32_mask(code));
+    const __mmask8 negative = _mm256_movepi32_mask(code);
+    found &= (__mmask8) ~(in.quoted & negative);
     _mm256_storeu_si256((__m256i *)(void *)(codes + i), code);
-    *n_quoted += __builtin_popcount(in.quoted & found);
+    facts->n_quoted += __builtin_popcount(in.quoted & found);
+    facts->n_uncoded += __builtin_popcount((found | empty) & negative);
     return (__mmask8) ~(found | empty);
 }
 
-AVX512 int64_t rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes)
+AVX512 void rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts)
 {
     const rfi_csv_cells *const cells = &road->cells;
-    int64_t i = 0, n = cells->n, n_quoted = 0;
+    int64_t i = 0, n = cells->n;
     while (n && cells->limit - rfi_csv_cell_text(cells, n - 1) <= RFI_DICT_FRONT)
         n--; /* the end of the file */
     while (i < n && rfi_csv_cell_text(cells, i) - cells->first < 4)
         i++;
-    n_quoted += rfi_texts_read_some(road, 0, i, codes);
+    rfi_texts_read_some(road, 0, i, codes, facts);
     rfi_dict_view view = rfi_dict_view_of(road->dict);
     for (; i + LANES <= n; i += LANES) {
-        const __mmask8 off = read_lanes(cells, view, i, codes, &n_quoted);
+        const __mmask8 off = read_lanes(cells, view, i, codes, facts);
         if (__builtin_expect(off != 0, 0)) {
             for (uint32_t left = off; left; left &= left - 1) {
                 const int64_t at = i + __builtin_ctz(left);
                 codes[at] = road->door(road->arg, at);
+                facts->n_uncoded += codes[at] < 0;
             }
             view = rfi_dict_view_of(road->dict);
         }
     }
-    return n_quoted + rfi_texts_read_some(road, i, cells->n, codes);
+    rfi_texts_read_some(road, i, cells->n, codes, facts);
 }
 
 #endif

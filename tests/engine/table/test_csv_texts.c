@@ -24,7 +24,7 @@ typedef struct column {
     uint32_t begins[CELLS], ends[CELLS];
     int64_t n;
     rfi_dict dict;
-    int64_t n_quoted, n_door;
+    int64_t n_quoted, n_door; /* cells in quotes, and all, that went through the door */
 } column;
 
 static void add_cell(column *to, const char *text)
@@ -119,14 +119,19 @@ static void assert_codes(column *from, int path)
     if (rfi_csv_scan_force(path))
         for (int round = 0; round < 3; round++) {
             int32_t codes[CELLS];
-            int64_t n_quoted = 0;
+            int64_t n_quoted = 0, n_uncoded = 0;
+            rfi_text_facts seen = {0};
             const rfi_text_road road = {
                 .cells = cells_of(from, exact), .dict = &from->dict, .door = door, .arg = from};
             from->n_quoted = from->n_door = 0;
-            from->n_quoted += rfi_texts_read(&road, codes);
-            for (int64_t i = 0; i < from->n; i++)
+            rfi_texts_read(&road, codes, &seen);
+            const int64_t n_quoted_door = from->n_quoted;
+            for (int64_t i = 0; i < from->n; i++) {
                 assert_int_equal(codes[i], plain_code(&known, from, i, &n_quoted));
-            assert_int_equal(from->n_quoted, n_quoted);
+                n_uncoded += codes[i] < 0;
+            }
+            assert_int_equal(seen.n_quoted + n_quoted_door, n_quoted);
+            assert_int_equal(seen.n_uncoded, n_uncoded);
         }
     assert_int_equal(from->dict.n, known.n);
     rfi_csv_scan_force(-1);
@@ -191,7 +196,8 @@ static void few_texts_end_up_in_front(void **state)
             .cells = cells_of(&it, it.text.data), .dict = &it.dict, .door = door, .arg = &it};
         for (int round = 0; round < 20; round++) {
             it.n_door = 0;
-            rfi_texts_read(&road, codes);
+            rfi_text_facts seen = {0};
+            rfi_texts_read(&road, codes, &seen);
         }
         assert_int_equal(it.n_door, 0);
         rfi_dict_free(&it.dict);
