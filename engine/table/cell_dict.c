@@ -9,7 +9,7 @@
 
 enum {
     FIRST_SLOTS = 32,
-    FRONT_MAX = 1024,
+    FRONT_MAX = 512,
     FRONT_PER_SLOT = 4, /* room in front, so that few texts share a place */
     FRONT_PATIENCE = 64,
     FRONT_TRIALS = 32, /* factors, until no two texts share a place */

@@ -41,7 +41,8 @@ enum { RFI_DICT_SHORT = 16, RFI_DICT_FRONT = 32 /* bytes that the words hold */ 
 typedef struct rfi_dict_front {
     uint64_t words[4]; /* the text, zeros behind it */
     int32_t code;
-    uint32_t length; /* 0: a free place */
+    uint32_t length;    /* 0: a free place */
+    uint64_t unused[3]; /* a place is a line of the cache */
 } rfi_dict_front;
 
 typedef struct rfi_dict_slot {

@@ -69,20 +69,20 @@ static AVX2 inline bool parse_wide(const char *text, size_t length, char point, 
     const uint32_t digits =
         (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(less, _mm_set1_epi8(9)), less)) & inside;
     const uint32_t points = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(point))) & inside;
-    const uint32_t zero = text[sign] == '0' ? first : 0;
+    const uint32_t zero = first & -(uint32_t)(text[sign] == '0');
     uint32_t odd = (inside ^ (digits | points)) | (first & ~digits) | (points & 0x8000) |
                    (points & (points - 1)) | (zero << 1 & digits);
     odd |= n > DIGITS_MAX + (size_t)(points != 0);
     if (__builtin_expect(odd != 0, 0))
         return false;
     const int32_t gap = __builtin_clz(points << 16 | 0x8000); /* bytes behind the point; 16 without one */
-    const int32_t after = points ? gap : 0;
+    const int32_t after = gap & -(int32_t)(points != 0);
     const __m128i alone = _mm_andnot_si128(bytes_at(ones_then_zeros + n), less);
     const __m128i order = _mm_add_epi8(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
                                        bytes_at(ones_then_zeros + gap));
     const __m128i closed = _mm_shuffle_epi8(alone, order);
     const int64_t whole = value_of(closed);
-    *value = (double)(sign ? -whole : whole) / tens[after];
+    *value = (double)((whole ^ -(int64_t)sign) + sign) / tens[after];
     seen->minus |= sign;
     if (__builtin_expect((after > seen->decimals) | (after > seen->max_written) | (after < seen->min_written),
                          0)) {
@@ -94,21 +94,35 @@ static AVX2 inline bool parse_wide(const char *text, size_t length, char point, 
     return true;
 }
 
-static AVX2 inline void read_cell(const rfi_number_road *road, int64_t i, double *values,
-                                  rfi_number_facts *seen)
+/* Reads cells from i on until one is off the road; gives that one, or the end. */
+static AVX2 int64_t read_cells(const rfi_number_road *road, int64_t i, int64_t end, double *values,
+                               rfi_number_facts *facts)
 {
-    const char *text = rfi_csv_cell_text(&road->cells, i);
-    const size_t length = rfi_csv_cell_length(&road->cells, i);
-    if (__builtin_expect(text + length - road->cells.first < WIDE_BYTES || length == 0, 0) ||
-        !parse_wide(text, length, road->point, &values[i], seen))
+    const rfi_csv_cells cells = road->cells;
+    const char point = road->point;
+    rfi_number_facts seen = *facts; /* in registers */
+    for (; i < end; i++) {
+        const char *text = rfi_csv_cell_text(&cells, i);
+        const size_t length = rfi_csv_cell_length(&cells, i);
+        if ((text + length - cells.first < WIDE_BYTES) | (length == 0) ||
+            !parse_wide(text, length, point, &values[i], &seen))
+            break;
+    }
+    *facts = seen;
+    return i;
+}
+
+static AVX2 inline void read_range(const rfi_number_road *road, int64_t begin, int64_t end, double *values,
+                                   rfi_number_facts *seen)
+{
+    for (int64_t i = begin; (i = read_cells(road, i, end, values, seen)) < end; i++)
         values[i] = road->door(road->arg, i);
 }
 
 AVX2 void rfi_numbers_read_avx2(const rfi_number_road *road, double *values, rfi_number_facts *facts)
 {
     rfi_number_facts seen = RFI_NUMBER_FACTS_NONE;
-    for (int64_t i = 0; i < road->cells.n; i++)
-        read_cell(road, i, values, &seen);
+    read_range(road, 0, road->cells.n, values, &seen);
     rfi_number_facts_merge(facts, &seen);
 }
 
@@ -220,11 +234,21 @@ static AVX512 inline __mmask8 read_lanes(const rfi_number_road *road, int64_t i,
     return off;
 }
 
-static AVX512 inline void read_off(const rfi_number_road *road, int64_t i, __mmask8 off, double *values,
-                                   rfi_number_facts *seen)
+static int32_t larger(int32_t a, int64_t b)
 {
-    for (uint32_t left = off; left; left &= left - 1)
-        read_cell(road, i + (int64_t)__builtin_ctz(left), values, seen);
+    return a > b ? a : (int32_t)b;
+}
+
+/* When few cells of the eight fit, it is no use to try the next eight together. */
+enum { FEW_GOOD = 3 };
+
+static AVX512 void read_off(const rfi_number_road *road, int64_t i, __mmask8 off, double *values,
+                            rfi_number_facts *seen)
+{
+    for (uint32_t left = off; left; left &= left - 1) {
+        const int64_t at = i + __builtin_ctz(left);
+        read_range(road, at, at + 1, values, seen);
+    }
 }
 
 AVX512 void rfi_numbers_read_avx512(const rfi_number_road *road, double *values, rfi_number_facts *facts)
@@ -236,22 +260,27 @@ AVX512 void rfi_numbers_read_avx512(const rfi_number_road *road, double *values,
                            .min_written = _mm512_set1_epi64(INT32_MAX)};
     int64_t i = 0;
     while (i < cells->n && rfi_csv_cell_text(cells, i) - cells->first < LANE_BYTES)
-        read_cell(road, i++, values, &seen);
+        i++;
+    read_range(road, 0, i, values, &seen);
     /* the last cell of a file may begin where the file ends */
     const int64_t n = cells->n - (cells->n && rfi_csv_cell_text(cells, cells->n - 1) == cells->limit);
-    for (; i + LANES <= n; i += LANES) {
+    while (i + LANES <= n) {
         const __mmask8 off = read_lanes(road, i, values, &together);
         if (__builtin_expect(off != 0, 0))
             read_off(road, i, off, values, &seen);
+        i += LANES;
+        if (__builtin_popcount(off) > LANES - FEW_GOOD) {
+            const int64_t end = i + 4 * LANES < n ? i + 4 * LANES : n;
+            read_range(road, i, end, values, &seen);
+            i = end;
+        }
     }
-    for (; i < cells->n; i++)
-        read_cell(road, i, values, &seen);
+    read_range(road, i, cells->n, values, &seen);
     seen.minus |= together.minus != 0;
+    seen.decimals = larger(seen.decimals, _mm512_reduce_max_epi64(together.decimals));
+    seen.max_written = larger(seen.max_written, _mm512_reduce_max_epi64(together.max_written));
+    seen.min_written = -larger(-seen.min_written, -_mm512_reduce_min_epi64(together.min_written));
     rfi_number_facts_merge(facts, &seen);
-    rfi_number_facts_merge(
-        facts, &(rfi_number_facts){.decimals = (int32_t)_mm512_reduce_max_epi64(together.decimals),
-                                   .max_written = (int32_t)_mm512_reduce_max_epi64(together.max_written),
-                                   .min_written = (int32_t)_mm512_reduce_min_epi64(together.min_written)});
 }
 
 #endif

@@ -389,7 +389,8 @@ static rf_code want_texts(const column_work *work, bool *wanted, rf_error *err)
     *wanted = false;
     if (!is_plain_whole(numbers))
         return RF_OK;
-    if (few_whole(work, numbers, rfi_count_values(values, work->n_rows, FEW_VALUES))) {
+    if (few_whole(work, numbers, 0) && /* could be, at best */
+        few_whole(work, numbers, rfi_count_values(values, work->n_rows, FEW_VALUES))) {
         *wanted = true;
         return RF_OK;
     }

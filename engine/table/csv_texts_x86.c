@@ -9,7 +9,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-enum { LANES = 8, FRONT_WORDS = sizeof(rfi_dict_front) / sizeof(uint64_t), META_WORD = 4 };
+enum { LANES = 8, PLACE_SHIFT = 6, META_WORD = 4 };
+static_assert(sizeof(rfi_dict_front) == 1 << PLACE_SHIFT, "places are found by a shift");
 static_assert(offsetof(rfi_dict_front, code) == META_WORD * sizeof(uint64_t) &&
                   offsetof(rfi_dict_front, length) == META_WORD * sizeof(uint64_t) + 4,
               "a code and a length are gathered as one word");
@@ -92,7 +93,7 @@ static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_vi
     const __m512i product = _mm512_mullo_epi64(mixed, _mm512_set1_epi64((int64_t)view.factor));
     const __m512i place =
         _mm512_and_si512(_mm512_srli_epi64(product, RFI_DICT_SHIFT), _mm512_set1_epi64((int64_t)view.mask));
-    const __m512i at = _mm512_mullo_epi64(place, _mm512_set1_epi64(sizeof(rfi_dict_front)));
+    const __m512i at = _mm512_slli_epi64(place, PLACE_SHIFT);
     const char *const front = (const char *)view.front;
     const __m512i meta = gather(at, front + META_WORD * sizeof(uint64_t));
     __mmask8 found = _mm512_mask_cmpeq_epi64_mask(fits, _mm512_srli_epi64(meta, 32), in.n);
