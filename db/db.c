@@ -116,7 +116,7 @@ static rf_code count_statement(rf_db *db, rf_error *err)
     return rf_fail(err, RF_UNAVAILABLE, "the database does not answer now; try again in a moment");
 }
 
-rf_code rfi_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
+rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
                 void *arg, int64_t *changed, rf_error *err)
 {
     rf_code rc = RF_OK;

@@ -135,7 +135,7 @@ rf_code rf_db_idempotency_store(rf_db_tx *tx, int64_t user_id, const char *key, 
 
 rf_code rf_db_idempotency_purge(rf_db_tx *tx, int64_t before_ms, int32_t limit, int64_t *n, rf_error *err)
 {
-    return rfi_run(tx, RFI_SQL_idempotency_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL,
+    return rfi_query_run(tx, RFI_SQL_idempotency_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL,
                    n, err);
 }
 
@@ -232,7 +232,7 @@ rf_code rf_db_outbox_list(rf_db_tx *tx, int64_t before_ms, int32_t limit, rf_are
 
 rf_code rf_db_outbox_sweep(rf_db_tx *tx, int64_t *n, rf_error *err)
 {
-    return rfi_run(tx, RFI_SQL_outbox_sweep, NULL, 0, NULL, NULL, n, err);
+    return rfi_query_run(tx, RFI_SQL_outbox_sweep, NULL, 0, NULL, NULL, n, err);
 }
 
 rf_code rf_db_outbox_count(rf_db_tx *tx, int64_t *out, rf_error *err)

@@ -124,7 +124,7 @@ rf_code rf_db_datasets_size(rf_db_tx *tx, int64_t user_id, int64_t *n, int64_t *
 {
     sizes to = {0};
     const rf_code rc =
-        rfi_run(tx, RFI_SQL_dataset_size, RFI_VALUES(rfi_int(user_id)), take_sizes, &to, NULL, err);
+        rfi_query_run(tx, RFI_SQL_dataset_size, RFI_VALUES(rfi_int(user_id)), take_sizes, &to, NULL, err);
     *n = to.n;
     *size_bytes = to.size_bytes;
     return rc;
@@ -304,7 +304,7 @@ rf_code rf_db_parts_count(rf_db_tx *tx, int64_t job_id, int64_t *n, int64_t *uns
 {
     sizes to = {0};
     const rf_code rc =
-        rfi_run(tx, RFI_SQL_part_count, RFI_VALUES(rfi_int(job_id)), take_sizes, &to, NULL, err);
+        rfi_query_run(tx, RFI_SQL_part_count, RFI_VALUES(rfi_int(job_id)), take_sizes, &to, NULL, err);
     *n = to.n;
     *unsent = to.size_bytes;
     return rc;

@@ -8,7 +8,7 @@ rf_code rfi_change(rf_db_tx *tx, rfi_statement statement, const rfi_value *param
                    rf_error *err)
 {
     int64_t rows = 0;
-    const rf_code rc = rfi_run(tx, statement, params, n, NULL, NULL, &rows, err);
+    const rf_code rc = rfi_query_run(tx, statement, params, n, NULL, NULL, &rows, err);
     if (changed)
         *changed = rc == RF_OK && rows > 0;
     return rc;
@@ -33,7 +33,7 @@ rf_code rfi_number(rf_db_tx *tx, rfi_statement statement, const rfi_value *param
                    bool *found, rf_error *err)
 {
     number to = {0};
-    const rf_code rc = rfi_run(tx, statement, params, n, take_number, &to, NULL, err);
+    const rf_code rc = rfi_query_run(tx, statement, params, n, take_number, &to, NULL, err);
     *out = to.value;
     if (found)
         *found = to.found;
@@ -102,7 +102,7 @@ rf_code rfi_list_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *par
     list->elements = NULL;
     list->n = list->capacity = 0;
     rf_code rc = RF_OK;
-    RF_TRY(rfi_run(tx, statement, params, n_params, take_row, list, NULL, err));
+    RF_TRY(rfi_query_run(tx, statement, params, n_params, take_row, list, NULL, err));
     RF_TRY(rf_arena_check(list->arena, "rows of the database", err));
 out:
     return rc;
@@ -129,7 +129,7 @@ rf_code rfi_find_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *par
     one to = {.read = read, .arena = arena, .out = out};
     rf_code rc = RF_OK;
     *found = false;
-    RF_TRY(rfi_run(tx, statement, params, n_params, take_one, &to, NULL, err));
+    RF_TRY(rfi_query_run(tx, statement, params, n_params, take_one, &to, NULL, err));
     RF_TRY(rf_arena_check(arena, "a row of the database", err));
     *found = to.found;
 out:

@@ -34,7 +34,7 @@ static inline rfi_value rfi_text(const char *value)
     (const rfi_value[]){__VA_ARGS__}, (int)(sizeof((const rfi_value[]){__VA_ARGS__}) / sizeof(rfi_value))
 
 /* Runs one statement. row_fn may be NULL, changed too. */
-rf_code rfi_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
+rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
                 void *arg, int64_t *changed, rf_error *err) RF_MUST_CHECK;
 /* One that only changes rows: how many, as a truth. `changed` may be NULL. */
 rf_code rfi_change(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, bool *changed,
@@ -55,7 +55,7 @@ static inline double rfi_row_real(const rfi_row *row, int column)
     return row->driver->row_real(row, column);
 }
 
-/* A copy in the arena; "" for nothing. A failed arena gives "" too: rfi_run's caller checks the arena. */
+/* A copy in the arena; "" for nothing. A failed arena gives "" too: rfi_query_run's caller checks the arena. */
 const char *rfi_row_text(const rfi_row *row, int column, rf_arena *arena);
 /* The column as a name of a list; CORRUPT when it is none. */
 rf_code rfi_row_name(const rfi_row *row, int column, int (*find)(const char *name), int *out,

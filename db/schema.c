@@ -128,7 +128,7 @@ static rf_code apply_one(rf_db_tx *tx, const rfi_migration *migration, int64_t n
     rf_code rc = RF_OK;
     RF_TRY(rf_sha256_hex(sum, migration->sql, strlen(migration->sql), err));
     RF_TRY(rfi_script(tx, migration->sql, err));
-    RF_TRY(rfi_run(
+    RF_TRY(rfi_query_run(
         tx, RFI_SQL_migration_insert,
         RFI_VALUES(rfi_int(migration->version), rfi_text(migration->name), rfi_text(sum), rfi_int(now_ms)),
         NULL, NULL, NULL, err));

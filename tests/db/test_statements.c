@@ -105,7 +105,7 @@ static rf_code run_all(rf_db_tx *tx, void *arg, rf_error *err)
             n = number > n ? number : n;
         for (int p = 0; p < n; p++)
             values[p] = rfi_int(0);
-        const rf_code rc = rfi_run(tx, (rfi_statement)i, values, n, NULL, NULL, NULL, err);
+        const rf_code rc = rfi_query_run(tx, (rfi_statement)i, values, n, NULL, NULL, NULL, err);
         if (rc != RF_OK && (rc != RF_INTERNAL || !strstr(err->detail, "constraint"))) {
             print_error("%s: %s (%s)\n", rfi_statement_names[i], err->message, err->detail);
             return rc;
@@ -142,7 +142,7 @@ static void values_are_bound_by_the_number_in_the_name(void **state)
     assert_false(found);
     assert_ok(rf_db_job_find(tx, 1, job, &rig->arena, &out, &found, &err));
     assert_true(found);
-    assert_fails(rfi_run(tx, RFI_SQL_job_find, RFI_VALUES(rfi_int(1)), NULL, NULL, NULL, &err), RF_INTERNAL,
+    assert_fails(rfi_query_run(tx, RFI_SQL_job_find, RFI_VALUES(rfi_int(1)), NULL, NULL, NULL, &err), RF_INTERNAL,
                  "takes 2 values");
     rf_db_read_end(tx);
 }
