@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/clock.h"
@@ -390,7 +391,8 @@ static rf_code memory_serve_fd(rf_queue *q, int fd, rf_error *err)
     server = m->server;
     unlock(m);
     if (rc == RF_OK)
-        rc = rfi_server_add(server, fd, err);
+        return rfi_server_add(server, fd, err);
+    close(fd);
     return rc;
 }
 

@@ -7,7 +7,9 @@
 #include "engine/table/table_private.h"
 
 struct rf_table_writer {
-    rf_file_writer *file;
+    rf_file_writer *file; /* NULL: the bytes go to `sink` */
+    rf_text_fn sink;
+    void *arg;
     rfi_formatter *formatter;
     rf_pool *pool;
 };
@@ -56,14 +58,43 @@ out:
     return rc;
 }
 
+rf_code rf_table_writer_open_to(rf_table_writer **out, rf_text_fn sink, void *arg, const rf_schema *schema,
+                                const rf_write_options *options, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    rf_table_writer *writer = NULL;
+    rf_buf header;
+    rf_buf_init(&header);
+    const char *format = options && options->format ? options->format : "csv";
+    *out = NULL;
+    RF_TRY(rf_table_format_check("-", format, true, err));
+    RF_TRY(RF_NEW_ARRAY(&writer, 1, "a writer", err));
+    writer->pool = options ? options->pool : NULL;
+    writer->sink = sink;
+    writer->arg = arg;
+    RF_TRY(rfi_formatter_open(&writer->formatter, schema, delimiter_of("-", format), err));
+    rfi_formatter_header(writer->formatter, &header);
+    RF_TRY(rf_buf_check(&header, "the header", err));
+    if (header.size_bytes)
+        RF_TRY(sink(arg, header.data, header.size_bytes, err));
+    *out = writer;
+    writer = NULL;
+out:
+    rf_buf_free(&header);
+    rf_table_writer_close(writer);
+    return rc;
+}
+
 rf_code rf_table_writer_append(rf_table_writer *writer, const rf_table *rows, rf_error *err)
 {
+    if (!writer->file)
+        return rfi_formatter_rows(writer->formatter, rows, writer->pool, writer->sink, writer->arg, err);
     return rfi_formatter_rows(writer->formatter, rows, writer->pool, to_file, writer->file, err);
 }
 
 rf_code rf_table_writer_commit(rf_table_writer *writer, rf_error *err)
 {
-    return rf_file_writer_commit(writer->file, err);
+    return writer->file ? rf_file_writer_commit(writer->file, err) : RF_OK;
 }
 
 void rf_table_writer_close(rf_table_writer *writer)

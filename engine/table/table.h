@@ -46,16 +46,16 @@ typedef struct rf_field {
     const char *label; /* unique, for options and reports: the name, "column 3" when it is empty,
                           "name.2", "name.3" for repeats                                               */
     rf_kind kind;
-    int32_t decimals;      /* digits after the point that every value fits (0..17), final zeros not
+    int32_t decimals;     /* digits after the point that every value fits (0..17), final zeros not
                               counted, so 0 for whole numbers; -1: shortest form                       */
-    int32_t min_decimals;  /* digits always written ("67.0": 1); may be more than decimals             */
+    int32_t min_decimals; /* digits always written ("67.0": 1); may be more than decimals             */
     const char *datetime_format; /* strftime form, see datetime.h; NULL unless datetime                */
     int32_t utc_offset_s;        /* of the first text, when the format has a zone                      */
     const char *missing_text;    /* how this column wrote a missing cell most often; "" without any    */
     const char *regex;           /* ids: regex_format of the metadata, or NULL                         */
     bool primary_key;
-    bool declared;               /* kind given by --type or metadata, not inferred                     */
-    bool quoted;                 /* every present cell of this column stood in quotes                  */
+    bool declared; /* kind given by --type or metadata, not inferred                     */
+    bool quoted;   /* every present cell of this column stood in quotes                  */
 } rf_field;
 
 typedef struct rf_schema {
@@ -103,17 +103,17 @@ typedef struct rf_type_override {
 } rf_type_override;
 
 typedef struct rf_table_options {
-    const char *format;             /* NULL: by suffix (.csv, .tsv, .txt; "-" is CSV)           */
-    char delimiter;                 /* 0: sniffed among , ; tab |                               */
+    const char *format; /* NULL: by suffix (.csv, .tsv, .txt; "-" is CSV)           */
+    char delimiter;     /* 0: sniffed among , ; tab |                               */
     bool no_header;
-    bool latin1;                    /* bytes are ISO 8859-1, not UTF-8                          */
-    const char *const *missing;     /* NULL: rf_missing_default; the empty cell always is       */
+    bool latin1;                /* bytes are ISO 8859-1, not UTF-8                          */
+    const char *const *missing; /* NULL: rf_missing_default; the empty cell always is       */
     int32_t n_missing;
     const rf_type_override *types;
     int32_t n_types;
-    const char *metadata_path;      /* SDV's JSON form, or NULL; types win over it              */
-    rf_pool *pool;                  /* or NULL                                                  */
-    bool allow_one_row;             /* synthetic tables may be short; training ones may not     */
+    const char *metadata_path; /* SDV's JSON form, or NULL; types win over it              */
+    rf_pool *pool;             /* or NULL                                                  */
+    bool allow_one_row;        /* synthetic tables may be short; training ones may not     */
 } rf_table_options;
 
 /* Empty cells, NA, N/A, n/a, #N/A, <NA>, null, NULL, Null, NaN, nan, None; blanks around them do not
@@ -183,6 +183,11 @@ typedef struct rf_write_options {
  * as missing, and in columns whose every cell was quoted. Ignored columns are left out. */
 rf_code rf_table_writer_open(rf_table_writer **out, const char *path, const rf_schema *schema,
                              const rf_write_options *options, rf_error *err) RF_MUST_CHECK;
+/* The same bytes handed to `sink` instead of a file, first the header (which may be empty), then blocks of whole rows, in
+ * order. Nothing need be committed. */
+typedef rf_code (*rf_text_fn)(void *arg, const void *data, size_t size_bytes, rf_error *err);
+rf_code rf_table_writer_open_to(rf_table_writer **out, rf_text_fn sink, void *arg, const rf_schema *schema,
+                                const rf_write_options *options, rf_error *err) RF_MUST_CHECK;
 /* Appends all rows of `rows`, whose schema is the one the writer was opened with, with or without its
  * ignored columns. */
 rf_code rf_table_writer_append(rf_table_writer *writer, const rf_table *rows, rf_error *err) RF_MUST_CHECK;
@@ -191,7 +196,8 @@ void rf_table_writer_close(rf_table_writer *writer); /* without a commit nothing
 
 /* INPUT with a sentence when `path` has a suffix of a later version, USAGE for a format that does not
  * exist, else OK: an unknown suffix is CSV. Ask before long work. */
-rf_code rf_table_format_check(const char *path, const char *format, bool writing, rf_error *err) RF_MUST_CHECK;
+rf_code rf_table_format_check(const char *path, const char *format, bool writing,
+                              rf_error *err) RF_MUST_CHECK;
 
 /* All of a table as CSV text in memory (tests, and `append` without a file). */
 rf_code rf_table_format(const rf_table *table, rf_buf *out, rf_error *err) RF_MUST_CHECK;
