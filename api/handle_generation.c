@@ -118,12 +118,12 @@ static void put_parameter(rf_buf *out, const char *name, const char *type, const
     rfi_json_put_raw(out, "default", value);
     rfi_json_key(out, "minimum");
     if (has_range)
-        rfi_json_real(out, low);
+        rfi_real_json(out, low);
     else
         rfi_json_null(out);
     rfi_json_key(out, "maximum");
     if (has_range)
-        rfi_json_real(out, high);
+        rfi_real_json(out, high);
     else
         rfi_json_null(out);
     rfi_json_put_text(out, "help", help);

@@ -100,7 +100,7 @@ void rfi_json_int(rf_buf *out, int64_t value)
     rf_buf_append(out, text, rf_format_i64(text, value));
 }
 
-void rfi_json_real(rf_buf *out, double value)
+void rfi_real_json(rf_buf *out, double value)
 {
     char text[RF_NUMBER_TEXT_MAX];
     if (!isfinite(value)) {
@@ -161,7 +161,7 @@ void rfi_json_put_int(rf_buf *out, const char *key, int64_t value)
 void rfi_json_put_real(rf_buf *out, const char *key, double value)
 {
     rfi_json_key(out, key);
-    rfi_json_real(out, value);
+    rfi_real_json(out, value);
 }
 
 void rfi_json_put_flag(rf_buf *out, const char *key, bool value)

@@ -21,7 +21,7 @@ void rfi_json_key(rf_buf *out, const char *name);
 void rfi_json_text(rf_buf *out, const char *text); /* NULL gives null */
 void rfi_json_text_n(rf_buf *out, const char *text, size_t length);
 void rfi_json_int(rf_buf *out, int64_t value);
-void rfi_json_real(rf_buf *out, double value); /* null when it is not finite */
+void rfi_real_json(rf_buf *out, double value); /* null when it is not finite */
 void rfi_json_flag(rf_buf *out, bool value);
 void rfi_json_null(rf_buf *out);
 void rfi_json_time(rf_buf *out, int64_t wall_ms); /* RFC 3339; 0 gives null */

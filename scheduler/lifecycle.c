@@ -185,7 +185,7 @@ static rf_code apply_to(rf_scheduler *s, rf_db_tx *tx, const rf_event *word, rf_
     case RF_EVENT_PART:
         return part(s, tx, word, job, effects, err);
     case RF_EVENT_DONE:
-        return rfi_job_done(s, tx, job, word->body, effects, err);
+        return rfi_outcome_done(s, tx, job, word->body, effects, err);
     case RF_EVENT_FAILED:
         return failed(s, tx, word, job, effects, err);
     case RF_EVENT_RELEASED:

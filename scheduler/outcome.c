@@ -455,7 +455,7 @@ static rf_code refuse_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, con
                           why->message, effects, err);
 }
 
-rf_code rfi_job_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body, rfi_effects *effects,
+rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body, rfi_effects *effects,
                      rf_error *err)
 {
     rf_arena arena;

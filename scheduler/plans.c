@@ -290,7 +290,7 @@ out:
     return rc;
 }
 
-rf_code rfi_plan_sample(rf_job *job, const rf_model_card *model, rf_arena *arena, rf_error *err)
+rf_code rfi_plan_sampling(rf_job *job, const rf_model_card *model, rf_arena *arena, rf_error *err)
 {
     json_t *spec = NULL;
     rf_plan plan = {.kind = RF_JOB_SAMPLE,

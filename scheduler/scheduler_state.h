@@ -151,7 +151,7 @@ rf_code rfi_plan_generate(const rf_scheduler *s, rf_job *job, const rf_dataset *
                           rf_error *err) RF_MUST_CHECK;
 rf_code rfi_plan_profile(rf_job *job, const rf_dataset *dataset, rf_arena *arena,
                          rf_error *err) RF_MUST_CHECK;
-rf_code rfi_plan_sample(rf_job *job, const rf_model_card *model, rf_arena *arena,
+rf_code rfi_plan_sampling(rf_job *job, const rf_model_card *model, rf_arena *arena,
                         rf_error *err) RF_MUST_CHECK;
 rf_code rfi_plan_noop(rf_job *job, const rf_noop *ask, rf_arena *arena, rf_error *err) RF_MUST_CHECK;
 /* The plan with the newest checkpoint in it. */
@@ -190,7 +190,7 @@ rf_code rfi_job_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rf_fail
 /* Cancelled, or failed for its time: whatever its end was asked for. */
 rf_code rfi_job_ended_as_asked(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rfi_effects *effects,
                                rf_error *err) RF_MUST_CHECK;
-rf_code rfi_job_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body, rfi_effects *effects,
+rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body, rfi_effects *effects,
                      rf_error *err) RF_MUST_CHECK;
 /* Queued jobs that waited for this dataset go on, or fail with it. */
 rf_code rfi_dataset_settled(rf_scheduler *s, rf_db_tx *tx, int64_t dataset_id, rfi_effects *effects,

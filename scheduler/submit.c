@@ -276,7 +276,7 @@ static rf_code sampling_row(sampling_write *w, const rf_model_card *model, rf_ar
     RF_TRY(rfi_spec_write_sampling(w->ask, &spec, err));
     job->spec = rf_arena_string(arena, spec.data, spec.size_bytes);
     RF_TRY(rf_arena_check(arena, "a request", err));
-    RF_TRY(rfi_plan_sample(job, model, arena, err));
+    RF_TRY(rfi_plan_sampling(job, model, arena, err));
 out:
     rf_buf_free(&spec);
     return rc;
