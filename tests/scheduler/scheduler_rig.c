@@ -28,6 +28,13 @@ void house_pass(int64_t ms)
 
 /* ------------------------------------------------------------------ open and close */
 
+static void register_worker(house *h)
+{
+    rf_error err = {0};
+    const rf_worker_info self = {.pid = 1, .need = "cpu", .host = "here"};
+    assert_ok(rf_queue_register(h->queue, &self, &h->worker, &err));
+}
+
 static void open_house(house *h)
 {
     rf_error err = {0};
@@ -43,8 +50,7 @@ static void open_house(house *h)
     h->options.queue = h->queue;
     h->options.storage = h->storage;
     assert_ok(rf_scheduler_open(&h->s, &h->options, &err));
-    const rf_worker_info self = {.pid = 1, .need = "cpu", .host = "here"};
-    assert_ok(rf_queue_register(h->queue, &self, &h->worker, &err));
+    register_worker(h);
 }
 
 static void close_house(house *h)
@@ -155,7 +161,10 @@ int64_t house_lease_plan(house *h, int64_t *token, const char **plan)
 {
     rf_error err = {0};
     rf_lease lease = {0};
-    assert_ok(rf_queue_lease(h->queue, h->worker, 0, &lease, &err));
+    if (rf_queue_lease(h->queue, h->worker, 0, &lease, &err) == RF_NOT_FOUND) { /* silent for too long */
+        register_worker(h);
+        assert_ok(rf_queue_lease(h->queue, h->worker, 0, &lease, &err));
+    }
     if (token)
         *token = lease.token;
     if (plan)
@@ -221,10 +230,8 @@ void house_fail(house *h, int64_t job, int64_t token, const char *failure)
 void house_kill_worker(house *h)
 {
     /* Silent for longer than a lease and for longer than the queue remembers it. */
-    rf_error err = {0};
-    const rf_worker_info self = {.pid = 2, .need = "cpu", .host = "here"};
     house_pass(2 * HOUSE_LEASE_MS + 1000);
-    assert_ok(rf_queue_register(h->queue, &self, &h->worker, &err));
+    register_worker(h);
 }
 
 int32_t house_reap(house *h)
