@@ -36,9 +36,19 @@ rf_code rf_cmd_evaluate(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 rf_code rf_cmd_profile(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 rf_code rf_cmd_demo_data(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 rf_code rf_cmd_devices(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+#if RF_SERVICE
+rf_code rf_cmd_serve(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+rf_code rf_cmd_worker(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+rf_code rf_cmd_config(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+rf_code rf_cmd_db(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+rf_code rf_cmd_admin(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+#endif
 
 /* --threads and --device. open_device makes a pool too; open_pool alone is for commands without a device. */
 rf_code rf_cli_open_device(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
+/* After a failure of the device: with --device auto, closes the GPU that failed, opens what comes next and says so. False: there is
+ * nothing to go on with, or another device was not wanted. Whatever lived on the old device must be gone. */
+bool rf_cli_next_device(rf_cli *cli);
 rf_code rf_cli_open_pool(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 
 /* How the options say that tables are read; lent by cli. */

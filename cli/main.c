@@ -37,6 +37,25 @@ static const command commands[] = {
      "", RF_CMD_DEMO_DATA, rf_cmd_demo_data},
     {"devices", "devices", "say what can compute here, and why the rest cannot", "", RF_CMD_DEVICES,
      rf_cmd_devices},
+#if RF_SERVICE
+    {"serve", "serve [--workers N]", "run the service: HTTP, queue and workers in one",
+     "Needs no settings: a database, files and a key are made in ./rowforge-data. `rowforge config` shows "
+     "the settings,\n"
+     "docs/settings.md explains them. The first line of standard output is the address. SIGTERM or Ctrl-C "
+     "ends it gracefully:\n"
+     "running jobs get some time, then they are given back and go on at their checkpoint after the next "
+     "start.\n",
+     RF_CMD_SERVE, rf_cmd_serve},
+    {"worker", "worker --fd N", "run jobs for the server that started this", "Started by `rowforge serve`.\n",
+     RF_CMD_WORKER, rf_cmd_worker},
+    {"config", "config", "print the settings that would be used, secrets hidden", "", RF_CMD_CONFIG,
+     rf_cmd_config},
+    {"db", "db migrate|status", "bring the database up to date, or say how it stands", "", RF_CMD_DB,
+     rf_cmd_db},
+    {"admin", "admin create-user --email ADDRESS [--role admin]", "make an account",
+     "The password is asked for on a terminal, or read from the first line of standard input.\n",
+     RF_CMD_ADMIN, rf_cmd_admin},
+#endif
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -21,6 +21,11 @@ typedef enum rf_command {
     RF_CMD_PROFILE = 16,
     RF_CMD_DEMO_DATA = 32,
     RF_CMD_DEVICES = 64,
+    RF_CMD_SERVE = 128,
+    RF_CMD_WORKER = 256,
+    RF_CMD_CONFIG = 512,
+    RF_CMD_DB = 1024,
+    RF_CMD_ADMIN = 2048,
 } rf_command;
 
 /* groups of commands */
@@ -28,7 +33,7 @@ typedef enum rf_command {
 #define RF_CMD_WRITES (RF_CMD_SYNTH | RF_CMD_SAMPLE)
 #define RF_CMD_READS  (RF_CMD_TRAINS | RF_CMD_EVALUATE | RF_CMD_PROFILE)
 #define RF_CMD_WORKS  (RF_CMD_TRAINS | RF_CMD_SAMPLE)
-#define RF_CMD_ALL    127
+#define RF_CMD_ALL    4095
 
 /* id, long name, short name or 0, argument or NULL, commands, help */
 #define RF_OPTION_TABLE(X)                                                                                   \
@@ -58,8 +63,18 @@ typedef enum rf_command {
     X(LATIN1, "latin1", 0, NULL, RF_CMD_READS, "the input is ISO 8859-1, not UTF-8")                         \
     X(MISSING, "missing", 0, "TEXT", RF_CMD_READS,                                                           \
       "a text that means missing, instead of the usual ones; may repeat")                                    \
-    X(DEVICE, "device", 0, "NAME", RF_CMD_WORKS, "auto (default), cpu or cuda:N")                            \
-    X(THREADS, "threads", 0, "N", RF_CMD_WORKS | RF_CMD_READS, "threads (default: all processors)")          \
+    X(DEVICE, "device", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER, "auto (default), cpu or cuda:N")            \
+    X(THREADS, "threads", 0, "N", RF_CMD_WORKS | RF_CMD_READS | RF_CMD_WORKER,                               \
+      "threads (default: all processors)")                                                                   \
+    X(WORKERS, "workers", 0, "N", RF_CMD_SERVE, "worker processes to start (default: WORKERS, 1)")           \
+    X(FD, "fd", 0, "N", RF_CMD_WORKER, "the descriptor of the socket to the server that started it")         \
+    X(EMAIL, "email", 0, "ADDRESS", RF_CMD_ADMIN, "whose account it is")                                     \
+    X(ROLE, "role", 0, "ROLE", RF_CMD_ADMIN, "user (default) or admin")                                      \
+    X(NAME, "name", 0, "NAME", RF_CMD_ADMIN, "what the user is called")                                      \
+    X(CONSTRUCTION, "construction", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER,                                 \
+      "how a GPU works: auto (default), plain, graph or fused")                                              \
+    X(PRECISION, "precision", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER,                                       \
+      "how a GPU multiplies: 3xtf32 (default, as exact as float), tf32 or bf16")                             \
     X(QUIET, "quiet", 'q', NULL, RF_CMD_ALL, "no progress, no summary")                                      \
     X(JSON, "json", 0, NULL, RF_CMD_ALL, "one JSON document on standard output")                             \
     X(HELP, "help", 'h', NULL, RF_CMD_ALL, "this text")

@@ -82,6 +82,10 @@ typedef struct rf_setting_list {
     INT(workers, WORKERS, 1, 0, 64, "worker processes that serve starts")                                    \
     INT(worker_threads, WORKER_THREADS, 0, 0, 1024, "threads of a worker; 0: all processors")                \
     TEXT(worker_device, WORKER_DEVICE, "auto", "what workers compute on: auto, cpu or cuda:N")               \
+    TEXT(docs_dir, DOCS_DIR, "",                                                                             \
+         "Swagger UI and ReDoc as `script/bootstrap --docs` fetched them; by default beside the program, "   \
+         "if they are there")                                                                                \
+    SECONDS(checkpoint_s, CHECKPOINT_SECONDS, 10, 0.01, 3600, "time between two checkpoints of a training")  \
     SECONDS(lease_s, LEASE_SECONDS, 30, 0.2, 3600, "a worker that is silent for so long has lost its job")   \
     SECONDS(beat_s, BEAT_SECONDS, 10, 0.05, 1200, "time between two signs of life of a worker")              \
     SECONDS(reap_s, REAP_SECONDS, 5, 0.05, 600, "time between two looks for lost jobs")                      \
