@@ -89,17 +89,6 @@ static inline char *rfi_put_pointed(char *out, uint32_t value, int n, int least,
 /* Added and taken away again, it leaves a number below 2^51 rounded to a whole one, halves to even. */
 static const double rfi_round_to_even = 6755399441055744.0; /* 1.5 * 2^52 */
 
-/* A whole number between -10^8 and 10^8; NULL for any other value. */
-static inline char *rfi_put_short_whole(char *out, double value)
-{
-    if (!(fabs(value) < 1e8) || (double)(int32_t)value != value)
-        return NULL;
-    const int32_t whole = (int32_t)value;
-    *out = '-';
-    out += whole < 0;
-    return rfi_put_below_1e8(out, (uint32_t)(whole < 0 ? -whole : whole));
-}
-
 /* The value with up to `decimals` digits after the point, final zeros dropped down to `least`. NULL, and
  * nothing written, when this road is not exact: the product with the power of ten is rounded, and where
  * it lies half way between two whole numbers the rounding may have put it there. Elsewhere the distance to

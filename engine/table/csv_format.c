@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "engine/table/csv_digits.h"
+#include "engine/table/csv_slots.h"
 #include "engine/table/datetime.h"
 
 enum {
@@ -13,6 +14,9 @@ enum {
                               behind every buffer there is room                */
     DATETIME_BYTES = 512,  /* a formatted datetime, quoted                     */
     BLOCK_CELLS = 1 << 15, /* formatted by one task: a few hundred kilobytes   */
+    TILE_SLOTS = 2048,     /* numbers that wait for their rows in the first cache */
+    TILE_ROWS = 64,
+    TILE_ROWS_MIN = 8,
 };
 
 struct rfi_formatter {
@@ -24,7 +28,7 @@ struct rfi_formatter {
     const char *line_end;
 };
 
-typedef enum how { WRITE_CODE, WRITE_WHOLE, WRITE_NUMBER, WRITE_DATETIME } how;
+typedef enum how { WRITE_CODE, WRITE_SLOT, WRITE_NUMBER, WRITE_DATETIME } how;
 
 /* How one column is written, with its delimiter or line end behind each cell. */
 typedef struct cell_format {
@@ -32,8 +36,9 @@ typedef struct cell_format {
     const rf_field *field;
     const double *values;
     const int32_t *codes;
-    int64_t *offsets; /* texts: (dict.n + 1) into bytes; quoted and ended */
+    int64_t *offsets; /* texts: (dict.n + 2) into bytes; quoted and ended, the missing one first */
     char *bytes;
+    rfi_slot_format slot;
     char *missing; /* quoted and ended */
     size_t n_missing;
     char end[2];
@@ -98,8 +103,8 @@ static rf_code prepare_texts(cell_format *cell, const rf_dict *dict, char delimi
 {
     rf_code rc = RF_OK;
     const char *label = cell->field->label;
-    size_t needed = COPY_BYTES, longest = cell->n_missing, n = 0;
-    RF_TRY(RF_NEW_ARRAY(&cell->offsets, (size_t)dict->n + 1, label, err));
+    size_t needed = COPY_BYTES + cell->n_missing, longest = cell->n_missing, n = cell->n_missing;
+    RF_TRY(RF_NEW_ARRAY(&cell->offsets, (size_t)dict->n + 2, label, err));
     for (int32_t code = 0; code < dict->n; code++) {
         const size_t length = (size_t)(dict->offsets[code + 1] - dict->offsets[code]);
         needed += 2 * length + 2 + cell->n_end;
@@ -107,23 +112,37 @@ static rf_code prepare_texts(cell_format *cell, const rf_dict *dict, char delimi
     cell->bytes = rf_malloc(needed);
     if (!cell->bytes)
         RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for the texts of the column %.60s", label));
+    memcpy(cell->bytes, cell->missing, n);
     for (int32_t code = 0; code < dict->n; code++) {
         size_t length;
         const char *text = rf_dict_text(dict, code, &length);
         const bool quoted = cell->quoted || has_special(text, length, delimiter) ||
                             is_missing_text(text, length, cell->field);
-        cell->offsets[code] = (int64_t)n;
+        cell->offsets[code + 1] = (int64_t)n;
         const size_t begin = n;
         n += put_text(cell->bytes + n, text, length, quoted);
         memcpy(cell->bytes + n, cell->end, cell->n_end);
         n += cell->n_end;
         longest = n - begin > longest ? n - begin : longest;
     }
-    cell->offsets[dict->n] = (int64_t)n;
+    cell->offsets[dict->n + 1] = (int64_t)n;
     memset(cell->bytes + n, 0, COPY_BYTES);
     cell->room = longest + COPY_BYTES;
 out:
     return rc;
+}
+
+static void prepare_slots(cell_format *cell, char point)
+{
+    cell->slot = (rfi_slot_format){.decimals = cell->decimals,
+                                   .least = cell->least,
+                                   .point = point,
+                                   .end = {cell->end[0], cell->end[1]},
+                                   .n_end = (uint8_t)cell->n_end};
+    if (cell->n_missing <= RFI_SLOT_BYTES) {
+        memcpy(cell->slot.missing.text, cell->missing, cell->n_missing);
+        cell->slot.n_missing = (uint8_t)cell->n_missing;
+    }
 }
 
 static void prepare_numbers(cell_format *cell, const rfi_formatter *formatter)
@@ -135,8 +154,11 @@ static void prepare_numbers(cell_format *cell, const rfi_formatter *formatter)
                                                              : field->min_decimals;
     if (formatter->point == formatter->delimiter && cell->decimals != 0)
         cell->quoted = true; /* a decimal comma between commas */
-    cell->how = cell->decimals || cell->quoted ? WRITE_NUMBER : WRITE_WHOLE;
+    cell->how =
+        cell->decimals < 0 || cell->decimals > RFI_SLOT_DECIMALS || cell->quoted ? WRITE_NUMBER : WRITE_SLOT;
     cell->room = RF_NUMBER_TEXT_MAX + 32;
+    if (cell->how == WRITE_SLOT)
+        prepare_slots(cell, formatter->point);
     if (field->kind == RF_KIND_DATETIME) {
         cell->how = WRITE_DATETIME;
         cell->quoted |=
@@ -242,16 +264,6 @@ static char *put_number(char *out, const cell_format *cell, double value, char p
     return end + cell->n_end;
 }
 
-/* What most columns of numbers hold. */
-static inline char *put_whole(char *out, const cell_format *cell, double value, char point)
-{
-    char *end = rfi_put_short_whole(out, value);
-    if (!end)
-        return put_number(out, cell, value, point);
-    memcpy(end, cell->end, 2);
-    return end + cell->n_end;
-}
-
 static char *put_datetime(char *out, const cell_format *cell, double value)
 {
     char text[DATETIME_BYTES / 2];
@@ -265,20 +277,15 @@ static char *put_datetime(char *out, const cell_format *cell, double value)
     return put_bytes(out, cell->end, cell->n_end);
 }
 
-static inline char *put_code(char *out, const cell_format *cell, int32_t code)
-{
-    if (code < 0)
-        return put_missing(out, cell);
-    const char *text = cell->bytes + cell->offsets[code];
-    const size_t length = (size_t)(cell->offsets[code + 1] - cell->offsets[code]);
-    if (length <= COPY_BYTES) {
-        memcpy(out, text, COPY_BYTES);
-        return out + length;
-    }
-    return put_bytes(out, text, length);
-}
+/* ---- tiles of rows ------------------------------------------------------------------------- */
 
-/* ---- blocks of rows ------------------------------------------------------------------------ */
+/* A few rows, whose short numbers are turned into texts column by column before the rows are put together: there
+ * nothing depends on how long a number is. */
+typedef struct tile {
+    rfi_slot *slots;  /* (n_columns, rows) of columns that have them */
+    uint8_t *lengths; /* (n_columns, rows)                           */
+    int64_t rows;     /* at most                                     */
+} tile;
 
 typedef struct format_run {
     const cell_format *cells;
@@ -287,18 +294,47 @@ typedef struct format_run {
     char point;
     size_t row_room;
     rf_buf *buffers;
+    tile *tiles;
 } format_run;
 
-static char *put_row(char *out, const format_run *run, int64_t row)
+static void fill_tile(const tile *to, const format_run *run, int64_t row, int64_t n_rows)
 {
-    for (int32_t c = 0; c < run->n_columns; c++) {
-        const cell_format *cell = &run->cells[c];
+    for (int32_t c = 0; c < run->n_columns; c++)
+        if (run->cells[c].how == WRITE_SLOT)
+            rfi_slots_fill(&run->cells[c].slot, run->cells[c].values + row, n_rows, to->slots + c * to->rows,
+                           to->lengths + c * to->rows);
+}
+
+static inline char *put_code(char *out, const cell_format *cell, int32_t code)
+{
+    const int64_t *offset = &cell->offsets[code + 1];
+    const char *text = cell->bytes + offset[0];
+    const size_t length = (size_t)(offset[1] - offset[0]);
+    if (length <= COPY_BYTES) {
+        memcpy(out, text, COPY_BYTES);
+        return out + length;
+    }
+    return put_bytes(out, text, length);
+}
+
+/* Row `row`, the i-th of the tile. */
+static inline char *put_row(char *out, const format_run *run, const tile *from, int64_t row, int64_t i)
+{
+    const rfi_slot *slot = from->slots + i;
+    const uint8_t *length = from->lengths + i;
+    const cell_format *const end = run->cells + run->n_columns;
+    for (const cell_format *cell = run->cells; cell < end; cell++, slot += from->rows, length += from->rows) {
         switch (cell->how) {
         case WRITE_CODE:
             out = put_code(out, cell, cell->codes[row]);
             break;
-        case WRITE_WHOLE:
-            out = put_whole(out, cell, cell->values[row], run->point);
+        case WRITE_SLOT:
+            if (__builtin_expect(*length == 0, 0)) {
+                out = put_number(out, cell, cell->values[row], run->point);
+                break;
+            }
+            memcpy(out, slot, sizeof *slot);
+            out += *length;
             break;
         case WRITE_NUMBER:
             out = put_number(out, cell, cell->values[row], run->point);
@@ -311,19 +347,45 @@ static char *put_row(char *out, const format_run *run, int64_t row)
     return out;
 }
 
+/* ---- blocks of rows ------------------------------------------------------------------------ */
+
 static void format_task(void *arg, int64_t task)
 {
     const format_run *run = arg;
+    const tile *part = &run->tiles[task];
     rf_buf *buf = &run->buffers[task];
     const int64_t begin = run->first_row + task * run->block_rows;
     const int64_t end = begin + run->block_rows < run->n_rows ? begin + run->block_rows : run->n_rows;
     rf_buf_clear(buf);
-    for (int64_t row = begin; row < end; row++) {
-        if ((!buf->data || buf->capacity - buf->size_bytes <= run->row_room) &&
-            !rf_buf_reserve(buf, run->row_room))
-            return;
-        buf->size_bytes = (size_t)(put_row(buf->data + buf->size_bytes, run, row) - buf->data);
+    for (int64_t row = begin; row < end; row += part->rows) {
+        const int64_t n = end - row < part->rows ? end - row : part->rows;
+        fill_tile(part, run, row, n);
+        for (int64_t i = 0; i < n; i++) {
+            if ((!buf->data || buf->capacity - buf->size_bytes <= run->row_room) &&
+                !rf_buf_reserve(buf, run->row_room))
+                return;
+            buf->size_bytes =
+                (size_t)(put_row(buf->data + buf->size_bytes, run, part, row + i, i) - buf->data);
+        }
     }
+}
+
+static rf_code open_tile(tile *out, int32_t n_columns, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const int64_t rows = TILE_SLOTS / n_columns / TILE_ROWS_MIN * TILE_ROWS_MIN;
+    out->rows = rows < TILE_ROWS_MIN ? TILE_ROWS_MIN : rows > TILE_ROWS ? TILE_ROWS : rows;
+    const size_t n = (size_t)n_columns * (size_t)out->rows;
+    RF_TRY(RF_NEW_ARRAY(&out->slots, n, "rows to write", err));
+    RF_TRY(RF_NEW_ARRAY(&out->lengths, n, "rows to write", err));
+out:
+    return rc;
+}
+
+static void close_tile(tile *from)
+{
+    rf_free(from->slots);
+    rf_free(from->lengths);
 }
 
 static rf_code run_blocks(format_run *run, rf_pool *pool, rfi_format_sink *sink, void *arg, rf_error *err)
@@ -334,6 +396,9 @@ static rf_code run_blocks(format_run *run, rf_pool *pool, rfi_format_sink *sink,
     const int64_t block_rows = BLOCK_CELLS / run->n_columns;
     run->block_rows = block_rows ? block_rows : 1;
     RF_TRY(RF_NEW_ARRAY(&run->buffers, n_slots, "rows to write", err));
+    RF_TRY(RF_NEW_ARRAY(&run->tiles, n_slots, "rows to write", err));
+    for (int64_t i = 0; i < n_slots; i++)
+        RF_TRY(open_tile(&run->tiles[i], run->n_columns, err));
     for (run->first_row = 0; run->first_row < run->n_rows; run->first_row += n_slots * run->block_rows) {
         const int64_t left = (run->n_rows - run->first_row + run->block_rows - 1) / run->block_rows;
         const int64_t n = left < n_slots ? left : n_slots;
@@ -346,7 +411,10 @@ static rf_code run_blocks(format_run *run, rf_pool *pool, rfi_format_sink *sink,
 out:
     for (int64_t i = 0; run->buffers && i < n_slots; i++)
         rf_buf_free(&run->buffers[i]);
+    for (int64_t i = 0; run->tiles && i < n_slots; i++)
+        close_tile(&run->tiles[i]);
     rf_free(run->buffers);
+    rf_free(run->tiles);
     return rc;
 }
 
