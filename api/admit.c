@@ -28,7 +28,7 @@ typedef struct survey {
 
 /* Version 0.9.75 of the library takes a NUL for the end of a header's value (or of the target), and what stood behind it is
  * lost to us but not to others who read the same bytes. In its buffer it is still there: between one value's end and the next
- * name stand only the zeroed line ends, so anything else was hidden. Later versions refuse NULs themselves. */
+ * name stands only the zeroed line end, so anything more was hidden. Later versions refuse NULs themselves. */
 static bool library_hides_nuls(void)
 {
     return strcmp(MHD_get_version(), "0.9.75") == 0;
@@ -38,11 +38,8 @@ static bool hides_after_value(const char *end, const char *next)
 {
     if (!next) /* the last one is followed by its own line end and the empty line's */
         return end[1] != 0;
-    if (next < end || next > end + 65536)
-        return true; /* a folded line, which nobody needs */
-    while (end < next && *end == 0)
-        end++;
-    return end != next;
+    /* a folded line, which nobody needs, lies elsewhere */
+    return next < end || next > end + 2 || (next == end + 2 && end[1] != 0);
 }
 
 static bool is_token(const char *text, size_t length)
