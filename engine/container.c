@@ -115,6 +115,15 @@ out:
     return rc;
 }
 
+/* Names of sections are capital letters; what else stands there is no text for a message. */
+static bool is_tag(const char tag[4])
+{
+    for (int i = 0; i < 4; i++)
+        if (tag[i] < 'A' || tag[i] > 'Z')
+            return false;
+    return true;
+}
+
 static rf_code read_section(rfi_section *out, const char *name, rf_reader *reader, rf_error *err)
 {
     const char *header = (const char *)reader->at;
@@ -123,6 +132,8 @@ static rf_code read_section(rfi_section *out, const char *name, rf_reader *reade
     const uint64_t length = rf_get_u64(reader);
     if (reader->failed || length > rf_reader_left(reader))
         return rf_fail(err, RF_CORRUPT, "%s is damaged: a section reaches past its end", name);
+    if (!is_tag(out->tag))
+        return rf_fail(err, RF_CORRUPT, "%s is damaged: the name of a section was altered", name);
     if (crc != section_crc(header, (size_t)length))
         return rf_fail(err, RF_CORRUPT, "%s is damaged: section %.4s does not match its checksum", name,
                        out->tag);

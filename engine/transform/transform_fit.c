@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "engine/transform/sort_f64.h"
 #include "engine/transform/transform_internal.h"
 
 typedef struct fit_job {
@@ -43,27 +44,26 @@ static rf_code measure(rfi_column *column, const rf_field *field, const double *
     return RF_OK;
 }
 
-/* The values for the mixture: the column itself, or a copy in `*scratch` without the missing ones (compat:
- * the mean for them). */
+/* A column's values without the missing ones (compat: the mean for them), sorted: the mixture and the atoms both want
+ * them so, and to find them sorted costs little. */
 static rf_code collect(const rfi_column *column, const double *values, int64_t n_rows, bool compat,
-                       double **scratch, const double **out, int64_t *n, rf_error *err)
+                       double **out, int64_t *n, rf_error *err)
 {
     rf_code rc = RF_OK;
-    *out = values;
-    *n = n_rows;
-    if (column->n_missing == 0)
-        return RF_OK;
+    double *scratch = NULL;
     *n = compat ? n_rows : n_rows - column->n_missing;
-    RF_TRY(RF_NEW_ARRAY(scratch, *n, "the mixture of a column", err));
+    RF_TRY(RF_NEW_ARRAY(out, *n, "the mixture of a column", err));
+    RF_TRY(RF_NEW_ARRAY(&scratch, *n, "the mixture of a column", err));
     int64_t at = 0;
     for (int64_t row = 0; row < n_rows; row++) {
         if (!isnan(values[row]))
-            (*scratch)[at++] = values[row];
+            (*out)[at++] = values[row];
         else if (compat)
-            (*scratch)[at++] = column->number.mean;
+            (*out)[at++] = column->number.mean;
     }
-    *out = *scratch;
+    rfi_sort_f64(*out, scratch, *n);
 out:
+    rf_free(scratch);
     return rc;
 }
 
@@ -71,8 +71,8 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
 {
     rf_code rc = RF_OK;
     rfi_column *column = &job->transform->columns[i];
-    const double *values = job->table->columns[i].values, *present;
-    double *scratch = NULL;
+    const double *values = job->table->columns[i].values;
+    double *present = NULL;
     int64_t n;
     const int64_t n_rows = job->table->n_rows;
     RF_TRY(measure(column, &job->table->schema.fields[i], values, n_rows, err));
@@ -93,7 +93,7 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
     column->role = RFI_ROLE_NUMBER;
     const rf_mixture_options options = {
         .seed = job->options.seed, .column = (uint32_t)i, .scaled_floor = !job->options.compat};
-    RF_TRY(collect(column, values, n_rows, job->options.compat, &scratch, &present, &n, err));
+    RF_TRY(collect(column, values, n_rows, job->options.compat, &present, &n, err));
     RF_TRY(rf_mixture_fit(&column->number.mixture, present, n, &options, err));
     if (!job->options.compat) {
         const double unit = rfi_number_unit(&job->table->schema.fields[i]);
@@ -102,7 +102,7 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
     if (column->n_missing > 0 && !job->options.compat)
         column->missing_code = column->number.mixture.n_kept;
 out:
-    rf_free(scratch);
+    rf_free(present);
     return rc;
 }
 

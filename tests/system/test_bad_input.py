@@ -106,8 +106,8 @@ class BadModels(Case):
             cls.model = file.read()
 
     def bad(self, content, saying=()):
-        self.refused(3, "sample", self.file("bad.rfm", content), "-n", 10, "-o", self.path("o.csv"),
-                     saying=["bad.rfm", *([saying] if isinstance(saying, str) else saying)])
+        return self.refused(3, "sample", self.file("bad.rfm", content), "-n", 10, "-o", self.path("o.csv"),
+                            saying=["bad.rfm", *([saying] if isinstance(saying, str) else saying)])
 
     def test_a_file_of_another_program(self):
         self.bad(b"\x7fELF" + bytes(5000))
@@ -127,6 +127,10 @@ class BadModels(Case):
                 changed = bytearray(self.model)
                 changed[at] ^= 0x10
                 self.bad(bytes(changed))
+
+    def test_an_altered_name_of_a_section_is_not_printed(self):
+        err = self.bad(self.model.replace(b"TRAN", b"TR\xb0N", 1), saying="name of a section")
+        self.assertTrue(err.isascii(), err)
 
     def test_a_model_with_a_tail(self):
         self.bad(self.model + b"more")
