@@ -3,6 +3,8 @@
  * by 64 bits or more give 0 here, and shifts by less than none too. */
 #include "engine/table/csv_slots.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -116,7 +118,9 @@ static AVX512 inline void put_ends(texts *out, const rfi_slot_format *format)
 
 static AVX512 inline __m512i word_of(const rfi_slot *slot, int w)
 {
-    return all(((const int64_t *)(const void *)slot->text)[w]);
+    int64_t word;
+    memcpy(&word, slot->text + w * (int)sizeof word, sizeof word);
+    return all(word);
 }
 
 static AVX512 inline void store(const texts *out, rfi_slot *slots, uint8_t *lengths)
