@@ -1,7 +1,6 @@
 #include "api/present.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -27,11 +26,50 @@ void rfi_put_user(rf_buf *out, const rf_user *user, bool listed)
 
 /* ---- datasets --------------------------------------------------------------------------------- */
 
+/* As it was read: the library's own writer would spell 0.1 as 0.10000000000000001. */
+static void put_value(rf_buf *out, const json_t *value)
+{
+    const char *name;
+    json_t *member;
+    size_t i;
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+        rfi_json_open(out, '{');
+        json_object_foreach((json_t *)(uintptr_t)value, name, member)
+        {
+            rfi_json_key(out, name);
+            put_value(out, member);
+        }
+        rfi_json_close(out, '}');
+        break;
+    case JSON_ARRAY:
+        rfi_json_open(out, '[');
+        json_array_foreach(value, i, member) put_value(out, member);
+        rfi_json_close(out, ']');
+        break;
+    case JSON_STRING:
+        rfi_json_text_n(out, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        rfi_json_int(out, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        rfi_real_json(out, json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        rfi_json_flag(out, json_is_true(value));
+        break;
+    case JSON_NULL:
+        rfi_json_null(out);
+        break;
+    }
+}
+
 static void put_member(rf_buf *out, const char *key, const json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    rfi_json_put_raw(out, key, text);
-    free(text);
+    rfi_json_key(out, key);
+    put_value(out, value);
 }
 
 /* The types that the owner chose stand in the profile only after it was made anew. */
@@ -95,13 +133,18 @@ void rfi_put_dataset(rf_buf *out, const rf_dataset *dataset, bool whole)
 
 /* ---- jobs ------------------------------------------------------------------------------------- */
 
-/* A completed job's result is a document of the worker's; the client sees its scores. */
-static void put_quality(rf_buf *out, const rf_job *job)
+/* The last progress that was written down may be older than the end: a completed job has done all of it. */
+static void put_progress(rf_buf *out, const rf_job *job, const json_t *result)
 {
-    json_t *result =
-        job->state == RF_JOB_COMPLETED && or_null(job->result) ? json_loads(job->result, 0, NULL) : NULL;
-    put_member(out, "quality", json_object_get(result, "quality"));
-    json_decref(result);
+    if (job->state != RF_JOB_COMPLETED) {
+        rfi_json_put_raw(out, "progress", job->progress);
+        return;
+    }
+    rfi_json_put_raw(out, "progress",
+                     "{\"phase\":\"done\",\"epoch\":null,\"epochs\":null,\"percent\":100,\"eta_s\":0");
+    put_member(out, "generator_loss", json_object_get(result, "generator_loss"));
+    put_member(out, "discriminator_loss", json_object_get(result, "discriminator_loss"));
+    rfi_json_close(out, '}');
 }
 
 static void put_error(rf_buf *out, const rf_job *job)
@@ -113,16 +156,20 @@ static void put_error(rf_buf *out, const rf_job *job)
 void rfi_put_status(rf_buf *out, const rf_job_view *view, bool for_admin)
 {
     const rf_job *job = &view->job;
+    /* a document of the worker's, of which the client sees the scores */
+    const bool done = job->state == RF_JOB_COMPLETED && or_null(job->result);
+    json_t *result = done ? json_loads(job->result, 0, NULL) : NULL;
     rfi_json_open(out, '{');
     rfi_json_put_int(out, "id", job->id);
     rfi_json_put_text(out, "status", rf_job_state_name(job->state));
-    rfi_json_put_raw(out, "progress", job->progress);
+    put_progress(out, job, result);
     rfi_json_key(out, "queue_position");
     if (view->queue_position > 0)
         rfi_json_int(out, view->queue_position);
     else
         rfi_json_null(out);
-    put_quality(out, job);
+    put_member(out, "quality", json_object_get(result, "quality"));
+    json_decref(result);
     put_error(out, job);
     rfi_json_put_int(out, "attempt", job->attempt);
     rfi_json_put_int(out, "dataset_id", job->dataset_id);

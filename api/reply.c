@@ -194,8 +194,8 @@ void rfi_reply_error(rfi_call *call, const rf_error *err)
     rf_buf details;
     rf_buf_init(&details);
     rfi_json_open(&details, '{');
-    if (failure == RFI_VALIDATION_ERROR && err->context[0])
-        rfi_json_put_text(&details, err->context, err->message);
+    if (failure == RFI_VALIDATION_ERROR)
+        rfi_json_put_text(&details, err->context[0] ? err->context : "body", err->message);
     rfi_json_close(&details, '}');
     if (rfi_failure_status(failure) >= 500)
         log_failure(call, err, failure);
