@@ -130,24 +130,6 @@ typedef struct cancel_write {
     rfi_effects effects;
 } cancel_write;
 
-/* Rows that were stored and will not be fetched any more. */
-static rf_code drop_leavings(rf_db_tx *tx, const rf_job *job, int64_t now_ms, rf_error *err)
-{
-    rf_code rc = RF_OK;
-    if (job->kind == RF_JOB_SAMPLE)
-        RF_TRY(rf_db_parts_drop(tx, job->id, now_ms, err));
-    if (*job->checkpoint) {
-        rf_arena arena;
-        rf_arena_init(&arena);
-        rf_result_checkpoint checkpoint;
-        if (rf_result_read_checkpoint(&checkpoint, &arena, job->checkpoint, NULL) == RF_OK)
-            rc = rf_db_doom(tx, checkpoint.key, now_ms, err);
-        rf_arena_free(&arena);
-    }
-out:
-    return rc;
-}
-
 static rf_code write_cancel(rf_db_tx *tx, void *arg, rf_error *err)
 {
     cancel_write *const w = arg;
@@ -165,7 +147,7 @@ static rf_code write_cancel(rf_db_tx *tx, void *arg, rf_error *err)
     RF_TRY(rf_db_job_find(tx, 0, w->ask.id, &arena, &job, &found, err));
     if (w->ask.changed && w->ask.state == RF_JOB_CANCELLED) {
         rfi_effects_end(&w->effects, &job, RF_JOB_CANCELLED);
-        RF_TRY(drop_leavings(tx, &job, w->ask.now_ms, err));
+        RF_TRY(rfi_leavings_doom(tx, &job, true, w->ask.now_ms, err));
     } else if (rf_job_state_is_final(w->ask.state)) {
         if (job.kind == RF_JOB_SAMPLE) /* made in full, and nobody fetches it */
             RF_TRY(rf_db_parts_drop(tx, job.id, w->ask.now_ms, err));

@@ -152,7 +152,7 @@ rf_code rfi_plan_generate(const rf_scheduler *s, rf_job *job, const rf_dataset *
 rf_code rfi_plan_profile(rf_job *job, const rf_dataset *dataset, rf_arena *arena,
                          rf_error *err) RF_MUST_CHECK;
 rf_code rfi_plan_sampling(rf_job *job, const rf_model_card *model, rf_arena *arena,
-                        rf_error *err) RF_MUST_CHECK;
+                          rf_error *err) RF_MUST_CHECK;
 rf_code rfi_plan_noop(rf_job *job, const rf_noop *ask, rf_arena *arena, rf_error *err) RF_MUST_CHECK;
 /* The plan with the newest checkpoint in it. */
 rf_code rfi_plan_resumed(const rf_job *job, rf_arena *arena, const char **out, rf_error *err) RF_MUST_CHECK;
@@ -174,7 +174,7 @@ rf_code rfi_idempotency_made(rf_db_tx *tx, int64_t user_id, const rf_idempotency
 rf_code rfi_job_put(rf_scheduler *s, rf_db_tx *tx, rf_job *job, rfi_effects *effects,
                     rf_error *err) RF_MUST_CHECK;
 
-/* ------------------------------------------------------------------ how attempts end (outcome.c) */
+/* ------------------------------------------------------------------ how attempts end (outcome.c, results.c) */
 
 /* The end of an attempt without a result, in all its ways. `job` is the row as it was. */
 rf_code rfi_attempt_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rf_failure failure,
@@ -190,8 +190,14 @@ rf_code rfi_job_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rf_fail
 /* Cancelled, or failed for its time: whatever its end was asked for. */
 rf_code rfi_job_ended_as_asked(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rfi_effects *effects,
                                rf_error *err) RF_MUST_CHECK;
-rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body, rfi_effects *effects,
-                     rf_error *err) RF_MUST_CHECK;
+rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body,
+                         rfi_effects *effects, rf_error *err) RF_MUST_CHECK;
+/* Into the history of attempts, if this one began. */
+rf_code rfi_attempt_log(rf_db_tx *tx, const rf_job *job, const char *outcome, const char *error_class,
+                        const char *message, int64_t now_ms, rf_error *err) RF_MUST_CHECK;
+/* What only an unended job needs goes: its checkpoint and, when asked, parts of a sample that will never be whole. */
+rf_code rfi_leavings_doom(rf_db_tx *tx, const rf_job *job, bool parts, int64_t now_ms,
+                          rf_error *err) RF_MUST_CHECK;
 /* Queued jobs that waited for this dataset go on, or fail with it. */
 rf_code rfi_dataset_settled(rf_scheduler *s, rf_db_tx *tx, int64_t dataset_id, rfi_effects *effects,
                             rf_error *err) RF_MUST_CHECK;
