@@ -1,5 +1,6 @@
 /* cpu_decode.c - from logits to coded rows: what sampling ends with. */
 #include "kernels/cpu/cpu_draw.h"
+#include "kernels/cpu/cpu_lanes.h"
 #include "kernels/math/math32.h"
 
 enum { DECODE_ROWS = 16, PIECE = 256 };
@@ -45,6 +46,29 @@ static void scores(const rf_decode *op, int32_t r, int32_t left, int32_t n, floa
     }
 }
 
+/* The first of the largest; no NaN wins, but one at the start is never beaten. */
+#if defined(__AVX512F__)
+static uint16_t largest_at(const float *score, int32_t n)
+{
+    const __m512 nothing = _mm512_set1_ps(-INFINITY);
+    __m512 top = nothing;
+    if (score[0] != score[0])
+        return 0;
+    for (int32_t i = 0; i < n; i += RFI_LANES) {
+        const __mmask16 here = (__mmask16)((1u << rfi_min32(RFI_LANES, n - i)) - 1);
+        top = _mm512_max_ps(_mm512_mask_loadu_ps(nothing, here, score + i), top);
+    }
+    top = _mm512_set1_ps(_mm512_reduce_max_ps(top));
+    for (int32_t i = 0; i < n; i += RFI_LANES) {
+        const __mmask16 here = (__mmask16)((1u << rfi_min32(RFI_LANES, n - i)) - 1);
+        const uint32_t equal =
+            _mm512_mask_cmp_ps_mask(here, _mm512_maskz_loadu_ps(here, score + i), top, _CMP_EQ_OQ);
+        if (equal)
+            return (uint16_t)(i + __builtin_ctz(equal));
+    }
+    return 0;
+}
+#else
 static uint16_t largest_at(const float *score, int32_t n)
 {
     float top = score[0];
@@ -56,6 +80,7 @@ static uint16_t largest_at(const float *score, int32_t n)
         }
     return (uint16_t)best;
 }
+#endif
 
 /* A span wider than a piece. */
 static uint16_t decode_wide(const rf_decode *op, int32_t r, const rf_span *span)
