@@ -24,18 +24,33 @@ enum {
     IN3 = 2 * H + Z, /* [h2 | h1 | z], the wide input of the generator's last layer */
     CODE = 128,      /* TVAE's layers */
     TABLE_ROWS = 32561,
+    SLAB_BYTES = 32 << 20,
 };
 
 /* ------------------------------------------------------------------ memory, weights */
 
 static uint32_t crc;
 
+/* All buffers lie in one block of memory, as a model's do. */
+static struct {
+    const rf_device *device;
+    uint8_t *block;
+    size_t used_bytes;
+} slab;
+
 static void *memory(rf_device *device, size_t size_bytes)
 {
     rf_error err = {0};
-    void *out = NULL;
-    if (rf_device_alloc(device, &out, size_bytes, &err) != RF_OK)
-        bench_die(err.message);
+    if (slab.device != device) {
+        slab.device = device;
+        slab.used_bytes = 0;
+        if (rf_device_alloc(device, (void **)&slab.block, SLAB_BYTES, &err) != RF_OK)
+            bench_die(err.message);
+    }
+    void *out = slab.block + slab.used_bytes;
+    slab.used_bytes += (size_bytes + 255) & ~(size_t)255;
+    if (slab.used_bytes > SLAB_BYTES)
+        bench_die("the slab is too small");
     return out;
 }
 
@@ -163,8 +178,8 @@ typedef struct ctgan {
     adult table;
     uint32_t *step;
     rf_adam *adam_g, *adam_d;
-    weight w1, w2, w3, b1, b2, b3, gamma1, gamma2, beta1, beta2; /* generator */
-    weight v1d, v1c, v2, v3, c1, c2, c3;                         /* critic    */
+    weight w1, w2, w3, b3, gamma1, gamma2, beta1, beta2; /* generator */
+    weight v1d, v1c, v2, v3, c1, c2, c3;                 /* critic    */
     rf_mat x, a1, a2, logits, fake, dx, da1, da2, dlogits, dfake;
     rf_mat h1, h2, m1, m2, d1, d2, g1, g2;
     float *mean1, *rstd1, *mean2, *rstd2, *dgamma, *dbeta, *score, *coef_d, *coef_g, *coef_3, *scale, *loss;
@@ -189,7 +204,7 @@ static void ctgan_weights(ctgan *t, rf_device *d)
 {
     t->w1 = weight_new(d, Z + C, H, 0), t->w2 = weight_new(d, H + Z + C, H, 1),
     t->w3 = weight_new(d, IN3 + C, D, 2);
-    t->b1 = weight_new(d, 1, H, 3), t->b2 = weight_new(d, 1, H, 4), t->b3 = weight_new(d, 1, D, 5);
+    t->b3 = weight_new(d, 1, D, 5);
     t->gamma1 = weight_new(d, 1, H, 6), t->gamma2 = weight_new(d, 1, H, 7);
     t->beta1 = weight_new(d, 1, H, 8), t->beta2 = weight_new(d, 1, H, 9);
     t->v1d = weight_new(d, PACK * D, H, 10), t->v1c = weight_new(d, PACK * C, H, 11),
@@ -248,11 +263,11 @@ static void generator_forward(bench *b, ctgan *t, bool critic_step)
         .fixed_entry = -1, .table = &t->table.conditions,
         .noise = noise(t, critic_step ? RF_DRAW_COND_D : RF_DRAW_COND_G));
     RUN(b, "affine g1 128>256", mf(B, Z, H), affine, .y = t->a1, .x = z, .w = part(t->w1, 0, Z),
-        .bias = t->b1.w, .gather = part(t->w1, Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
+        .gather = part(t->w1, Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
     RUN(b, "batchnorm_relu 1", 0, batchnorm_relu, .h = h1, .a = t->a1, .gamma = t->gamma1.w,
         .beta = t->beta1.w, .mean = t->mean1, .rstd = t->rstd1);
     RUN(b, "affine g2 384>256", mf(B, H + Z, H), affine, .y = t->a2, .x = x2, .w = part(t->w2, 0, H + Z),
-        .bias = t->b2.w, .gather = part(t->w2, H + Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
+        .gather = part(t->w2, H + Z, C), .ids = t->entries, .n_ids = 1, .gather_stride = C);
     RUN(b, "batchnorm_relu 2", 0, batchnorm_relu, .h = h2, .a = t->a2, .gamma = t->gamma2.w,
         .beta = t->beta2.w, .mean = t->mean2, .rstd = t->rstd2);
     RUN(b, "affine g3 640>157", mf(B, IN3, D), affine, .y = t->logits, .x = t->x, .w = part(t->w3, 0, IN3),
@@ -378,13 +393,11 @@ static void generator_update(bench *b, ctgan *t)
         .dense = {{x2, t->da2}}, .adam = t->adam_g);
     RUN(b, "update g2 conditions", 0, update, ROWS_OF(t->w2, H + Z, C), .n_gather = 1,
         .gather = {{t->da2, t->entries, 1, C}}, .adam = t->adam_g);
-    RUN(b, "update_vector g2 bias", 0, update_vector, WEIGHT(t->b2), .n = H, .b = t->da2, .adam = t->adam_g);
     generator_norm_back(b, t, t->da1, dh1, h1, t->a1, t->gamma1, t->beta1, t->mean1, t->rstd1);
     RUN(b, "update g1 128x256", mf(B, Z, H), update, ROWS_OF(t->w1, 0, Z), .n_dense = 1,
         .dense = {{z, t->da1}}, .adam = t->adam_g);
     RUN(b, "update g1 conditions", 0, update, ROWS_OF(t->w1, Z, C), .n_gather = 1,
         .gather = {{t->da1, t->entries, 1, C}}, .adam = t->adam_g);
-    RUN(b, "update_vector g1 bias", 0, update_vector, WEIGHT(t->b1), .n = H, .b = t->da1, .adam = t->adam_g);
 }
 
 static void ctgan_step(bench *b, void *model)
@@ -407,8 +420,8 @@ static void ctgan_step(bench *b, void *model)
 static uint32_t ctgan_crc(rf_device *d, void *model)
 {
     const ctgan *t = model;
-    const weight all[] = {t->w1,    t->w2,  t->w3,  t->b1, t->b2, t->b3, t->gamma1, t->gamma2, t->beta1,
-                          t->beta2, t->v1d, t->v1c, t->v2, t->v3, t->c1, t->c2,     t->c3};
+    const weight all[] = {t->w1,  t->w2,  t->w3, t->b3, t->gamma1, t->gamma2, t->beta1, t->beta2,
+                          t->v1d, t->v1c, t->v2, t->v3, t->c1,     t->c2,     t->c3};
     crc = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         weight_crc(d, all[i]);

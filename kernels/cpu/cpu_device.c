@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/alloc.h"
 
@@ -60,18 +61,25 @@ rf_code rfi_isa_choose(rfi_isa *out, rf_error *err)
 
 /* ------------------------------------------------------------------ memory */
 
-enum { ALIGNMENT = 256 };
+enum { ALIGNMENT = 256, LARGE_PAGE = 2 << 20 };
 
 static rf_code cpu_alloc(rf_device *device, void **out, size_t size_bytes, rf_error *err)
 {
     (void)device;
     *out = NULL;
     /* one word before the aligned block remembers what to free */
-    void *raw = size_bytes <= SIZE_MAX - 2 * ALIGNMENT ? rf_malloc(size_bytes + 2 * ALIGNMENT) : NULL;
+    const bool large = size_bytes >= 2 * LARGE_PAGE;
+    const size_t alignment = large ? LARGE_PAGE : ALIGNMENT;
+    void *raw = size_bytes <= SIZE_MAX - 2 * alignment ? rf_malloc(size_bytes + 2 * alignment) : NULL;
     if (!raw)
         return rf_fail(err, RF_NO_MEMORY, "no memory for a buffer of %zu bytes of the device", size_bytes);
-    uintptr_t at = ((uintptr_t)raw + ALIGNMENT + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + alignment - 1) & ~(uintptr_t)(alignment - 1);
     ((void **)at)[-1] = raw;
+#if defined(MADV_HUGEPAGE)
+    /* A step walks over tens of megabytes: with small pages, more of them than the processor keeps translations for. */
+    if (large)
+        madvise((void *)at, size_bytes & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
     memset((void *)at, 0, size_bytes);
     *out = (void *)at;
     return RF_OK;

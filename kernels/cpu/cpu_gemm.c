@@ -8,7 +8,7 @@
 enum {
     GROUP_FLOATS = 64,  /* fetched at a time                                  */
     TASKS_A_THREAD = 8, /* so many, if their rows are not fewer than TASK_ROWS */
-    TASK_ROWS = 96,
+    TASK_ROWS = 48,
 };
 
 /* ------------------------------------------------------------------ packing */
@@ -18,11 +18,16 @@ static int32_t padded_cols(int32_t cols)
     return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
 }
 
+static const float *row_of(const rfi_factor *b, int32_t k)
+{
+    return b->more && k >= b->split ? b->more + (k - b->split) * b->more_ld : b->data + k * b->ld;
+}
+
 static void pack_rows(float *to, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left, int32_t width)
 {
     int32_t here = rfi_min32(width, b->cols - left);
     for (int32_t k = 0; k < kc; k++) {
-        const float *from = b->data + (int64_t)(k0 + k) * b->ld + left;
+        const float *from = row_of(b, k0 + k) + left;
         float *row = to + (int64_t)k * width;
         int32_t j = 0;
         for (; j + RFI_LANES <= here; j += RFI_LANES)
@@ -137,6 +142,7 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
         for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES)
             multiply_step(rows, vectors, sum, a, a_row, b);
     }
+#pragma GCC unroll 4
     for (; k < t->depth; k++, a += a_step, b += vectors * RFI_LANES)
         multiply_step(rows, vectors, sum, a, a_row, b);
 #pragma GCC unroll 12
@@ -163,7 +169,7 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
 
 typedef void (*tile_fn)(const tile *t);
 
-/* Tiles of all heights, and the one that does nearly all the work once more: it can fetch what comes next. */
+/* Tiles of all heights, and those that do nearly all the work once more: these fetch what comes next. */
 // clang-format off
 TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 #if RFI_TILE_VECTORS == 4
@@ -172,7 +178,7 @@ TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
 TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
 TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
-TILE_AS(fetching_tile, 6, 4, true)
+TILE_AS(fetching_12x2, 12, 2, true) TILE_AS(fetching_6x4, 6, 4, true)
 
 static const tile_fn tile_table[4][12] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
@@ -181,11 +187,13 @@ static const tile_fn tile_table[4][12] = {
     {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
 };
 static const int32_t tile_rows[4] = {12, 12, 8, 6};
+static const tile_fn fetching_table[4] = {NULL, fetching_12x2, NULL, fetching_6x4};
 #else
-TILE_AS(fetching_tile, 6, 1, true)
+TILE_AS(fetching_6x1, 6, 1, true)
 
 static const tile_fn tile_table[1][6] = {{tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
 static const int32_t tile_rows[1] = {6};
+static const tile_fn fetching_table[1] = {fetching_6x1};
 #endif
 // clang-format on
 
@@ -215,15 +223,6 @@ static bool take_ahead(tile *t, rfi_ahead *ahead)
     return true;
 }
 
-/* The lines of c that the tile after this one loads or stores. */
-static void fetch_c(const block *p, int32_t first, int32_t rows, int32_t vectors)
-{
-    int32_t end = rfi_min32(first + rows, p->rows);
-    for (int32_t r = first; r < end; r++)
-        for (int32_t j = 0; j < vectors; j++)
-            __builtin_prefetch(p->c + r * p->ldc + j * RFI_LANES, 1, 3);
-}
-
 /* One panel of the block, left..left+width-1. */
 static void multiply_panel(const block *p, const float *packed, int32_t cols, int32_t left, rfi_ahead *ahead)
 {
@@ -240,9 +239,8 @@ static void multiply_panel(const block *p, const float *packed, int32_t cols, in
         int32_t rows = rfi_min32(at_most, p->rows - i);
         t.a = p->a + i * p->a_row;
         t.c = p->c + i * p->ldc;
-        fetch_c(p, i + at_most, at_most, vectors);
-        if (vectors == RFI_TILE_VECTORS && rows == at_most && take_ahead(&t, ahead))
-            fetching_tile(&t);
+        if (rows == at_most && fetching_table[vectors - 1] && take_ahead(&t, ahead))
+            fetching_table[vectors - 1](&t);
         else
             tile_table[vectors - 1][rows - 1](&t);
     }
@@ -268,20 +266,22 @@ static block block_of(const rfi_product *p, int32_t first, int32_t end, int32_t 
                    .load = p->accumulate || k0 > 0};
 }
 
-/* Copies the block's columns of a, at most RFI_COLUMN_ROWS rows, to where they lie close together. */
-static void gather_columns(block *p, float *copy)
+/* Copies columns of a, at most RFI_COLUMN_ROWS of them, to where they lie close together. */
+static void gather_columns(block *here, const rfi_product *p, int32_t first, int32_t k0, float *copy)
 {
-    for (int32_t k = 0; k < p->depth; k++) {
-        const float *from = p->a + k * p->a_step;
+    for (int32_t k = 0; k < here->depth; k++) {
+        const int32_t more = k0 + k - p->b.split;
+        const float *from = first + (p->a_more && more >= 0 ? p->a_more + more * p->a_more_step
+                                                            : p->a + (k0 + k) * p->a_step);
         float *to = copy + k * RFI_COLUMN_ROWS;
         int32_t i = 0;
-        for (; i + RFI_LANES <= p->rows; i += RFI_LANES)
+        for (; i + RFI_LANES <= here->rows; i += RFI_LANES)
             v16_store(to + i, v16_load(from + i));
-        if (i < p->rows)
-            v16_store(to + i, v16_load_n(from + i, p->rows - i));
+        if (i < here->rows)
+            v16_store(to + i, v16_load_n(from + i, here->rows - i));
     }
-    p->a = copy;
-    p->a_step = RFI_COLUMN_ROWS;
+    here->a = copy;
+    here->a_step = RFI_COLUMN_ROWS;
 }
 
 static void multiply_rows(const rfi_product *p, const float *packed, int32_t first, int32_t end,
@@ -293,7 +293,7 @@ static void multiply_rows(const rfi_product *p, const float *packed, int32_t fir
     for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
         block here = block_of(p, first, end, k0);
         if (p->a_row == 1)
-            gather_columns(&here, copy);
+            gather_columns(&here, p, first, k0, copy);
         float *c = here.c;
         for (int32_t left = 0; left < p->b.cols; left += RFI_PANEL) {
             here.c = c + left;
@@ -329,46 +329,56 @@ static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
 
 typedef struct parts_job {
     const rfi_product *product;
-    int32_t rows_a_task, n_panels;
+    int32_t rows_a_task, cols_a_task, n_strips;
 } parts_job;
 
-/* Some rows and one panel of c. b is packed on the way, into memory that stays in the first-level cache: to do that once for every
- * block of rows costs less than to hand packed panels from one processor to another. */
+/* Some rows and some columns of c, not more than a panel. b is packed on the way, into memory that stays in the first-level cache: to do that
+ * once for every block of rows costs less than to hand packed panels from one processor to another. */
 static void part_task(void *arg, int64_t task)
 {
     const parts_job *job = arg;
     const rfi_product *p = job->product;
     _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
-    int32_t first = (int32_t)(task / job->n_panels) * job->rows_a_task;
+    int32_t first = (int32_t)(task / job->n_strips) * job->rows_a_task;
     int32_t end = rfi_min32(first + job->rows_a_task, p->rows);
-    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
-    int32_t right = rfi_min32(left + RFI_PANEL, p->b.cols);
-    if (p->b.depth == 0 && !p->accumulate)
+    int32_t left = (int32_t)(task % job->n_strips) * job->cols_a_task;
+    int32_t right = rfi_min32(left + job->cols_a_task, p->b.cols);
+    rfi_factor b = p->b;
+    b.cols = right;
+    if (b.depth == 0 && !p->accumulate)
         clear(p, first, end, left, right);
-    for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
-        rfi_ahead ahead = look_ahead(&p->b, k0, left);
+    for (int32_t k0 = 0; k0 < b.depth; k0 += RFI_DEPTH) {
+        rfi_ahead ahead = look_ahead(&b, k0, left);
         block here = block_of(p, first, end, k0);
         here.c += left;
-        pack_panel(packed, &p->b, k0, here.depth, left, panel_width(p->b.cols, left));
-        multiply_panel(&here, packed, p->b.cols, left, &ahead);
+        pack_panel(packed, &b, k0, here.depth, left, panel_width(right, left));
+        multiply_panel(&here, packed, right, left, &ahead);
     }
     if (p->finish)
         p->finish(p->finish_arg, first, end, left, right);
 }
 
-/* Enough tasks that a thread which is held up elsewhere leaves work to the others, and enough rows in each that packing
- * is a small part of it; whole tiles. */
-static int32_t rows_of_a_task(rf_device *device, int32_t rows, int32_t n_panels)
+/* Cuts c into enough tasks that a thread which is held up, or whose processor is slower at the moment, leaves work to the
+ * others: first by rows, as long as there are so many in a task that packing is a small part of it, then into half panels,
+ * whose tiles are a little slower. */
+static parts_job cut(rf_device *device, const rfi_product *p)
 {
-    int64_t blocks = rfi_divide_up(TASKS_A_THREAD * (int64_t)rf_pool_threads(device->pool), n_panels);
-    if (blocks > rows / TASK_ROWS)
-        blocks = rows / TASK_ROWS;
-    return (int32_t)rfi_divide_up(rfi_divide_up(rows, blocks > 0 ? blocks : 1), 12) * 12;
+    const int threads = rf_pool_threads(device->pool);
+    const int64_t wanted = threads == 1 ? 1 : TASKS_A_THREAD * (int64_t)threads;
+    parts_job job = {p, p->rows > 0 ? p->rows : 1, RFI_PANEL, (int32_t)rfi_divide_up(p->b.cols, RFI_PANEL)};
+    int64_t blocks = rfi_divide_up(wanted, job.n_strips);
+    blocks = blocks < p->rows / TASK_ROWS ? blocks : p->rows / TASK_ROWS;
+    if (blocks > 1)
+        job.rows_a_task = (int32_t)rfi_divide_up(rfi_divide_up(p->rows, blocks), 6) * 6;
+    else if (job.n_strips < wanted && RFI_PANEL > 2 * RFI_LANES) {
+        job.cols_a_task = RFI_PANEL / 2;
+        job.n_strips = (int32_t)rfi_divide_up(p->b.cols, job.cols_a_task);
+    }
+    return job;
 }
 
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
-    parts_job job = {product, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL)};
-    job.rows_a_task = rows_of_a_task(device, product->rows, job.n_panels);
-    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_panels);
+    parts_job job = cut(device, product);
+    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_strips);
 }

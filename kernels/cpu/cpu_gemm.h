@@ -35,6 +35,10 @@ typedef struct rfi_factor {
     int64_t ld;
     bool transposed;
     int32_t depth, cols;
+    const float
+        *more; /* or NULL: from k = split on b lies there, b(k, j) at more[(k - split) * more_ld + j] */
+    int64_t more_ld;
+    int32_t split;
 } rfi_factor;
 
 /* Memory to be fetched, in groups of four lines: at, at + step, …. Tiles take from the last stream first. */
@@ -54,6 +58,9 @@ typedef struct rfi_product {
     int32_t rows;
     const float *a; /* a(i, k) at a[i * a_row + k * a_step]; one of the two is 1 */
     int64_t a_row, a_step;
+    const float
+        *a_more; /* for b.more, with columns as a has: a(i, k) at a_more[i + (k - b.split) * a_more_step] */
+    int64_t a_more_step;
     rfi_factor b;
     float *c;
     int64_t ldc;

@@ -16,6 +16,7 @@ enum {
     FEW_TASKS = 8,               /* a small matrix is still cut into so many           */
     ADDITIONS_MAX = 1024,        /* rows to add that are sorted at a time              */
     STRIP = 64,                  /* columns of an addition in registers                */
+    LOOK_AHEAD = 4,              /* additions between a fetch and its use              */
 };
 
 /* ------------------------------------------------------------------ Adam over a run of weights */
@@ -30,12 +31,11 @@ static void adam_run(float *restrict w, float *restrict m, float *restrict v, co
 
 /* ------------------------------------------------------------------ a matrix */
 
-/* A worker's copy of the dense sources' right factors, in panels. */
 typedef struct update_job {
     const rf_update *op;
-    float *packed;         /* one after the other for each worker */
-    size_t packed_floats;  /* of a worker                          */
-    int32_t *packed_strip; /* which strip of columns a worker holds, -1: none */
+    float *packed;        /* for each worker a strip of the dense sources' right factors, in panels */
+    size_t packed_floats; /* of a worker                                                            */
+    int32_t *packed_left; /* the first column of the strip that a worker holds, -1: none            */
     int32_t rows_a_task, n_tasks_a_strip;
 } update_job;
 
@@ -60,24 +60,28 @@ static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
     return ahead;
 }
 
-static rfi_factor dense_factor(const rf_update *op, int32_t source, int32_t left, int32_t right)
+/* The right factors of both dense sources, one on the other. */
+static rfi_factor dense_factor(const rf_update *op, int32_t left, int32_t right)
 {
-    const rf_mat *b = &op->dense[source].b;
-    return (rfi_factor){.data = b->data + left, .ld = b->ld, .depth = b->rows, .cols = right - left};
+    const rf_mat *b = &op->dense[0].b, *more = &op->dense[1].b;
+    rfi_factor out = {.data = b->data + left, .ld = b->ld, .depth = b->rows, .cols = right - left};
+    if (op->n_dense == 2) {
+        out.more = more->data + left;
+        out.more_ld = more->ld;
+        out.split = b->rows;
+        out.depth += more->rows;
+    }
+    return out;
 }
 
 /* This worker's panels of the strip that p lies in. */
-static const float *packed_sources(const update_job *job, int worker, const patch *p)
+static const float *packed_strip(const update_job *job, int worker, const patch *p)
 {
-    const rf_update *op = job->op;
-    float *packed = job->packed + (size_t)worker * job->packed_floats, *at = packed;
-    if (job->packed_strip[worker] == p->left)
-        return packed;
-    job->packed_strip[worker] = p->left;
-    for (int32_t d = 0; d < op->n_dense; d++) {
-        const rfi_factor b = dense_factor(op, d, p->left, p->right);
-        RFI_FN(rfi_pack)(at, &b);
-        at += RFI_FN(rfi_packed_size)(&b);
+    float *packed = job->packed + (size_t)worker * job->packed_floats;
+    if (job->packed_left[worker] != p->left) {
+        const rfi_factor b = dense_factor(job->op, p->left, p->right);
+        RFI_FN(rfi_pack)(packed, &b);
+        job->packed_left[worker] = p->left;
     }
     return packed;
 }
@@ -85,23 +89,21 @@ static const float *packed_sources(const update_job *job, int worker, const patc
 static void add_dense(const update_job *job, int worker, const patch *p)
 {
     const rf_update *op = job->op;
+    const rf_mat *a = &op->dense[0].a, *more = &op->dense[1].a;
+    const bool both = op->n_dense == 2;
+    const rfi_product product = {
+        .rows = p->end - p->first,
+        .a = a->data + p->first,
+        .a_row = 1,
+        .a_step = a->ld,
+        .a_more = both ? more->data + p->first : NULL,
+        .a_more_step = both ? more->ld : 0,
+        .b = dense_factor(op, p->left, p->right),
+        .c = p->g,
+        .ldc = p->ld,
+    };
     rfi_ahead ahead = fetch_weights(op, p);
-    const float *packed = packed_sources(job, worker, p);
-    for (int32_t d = 0; d < op->n_dense; d++) {
-        const rf_mat *a = &op->dense[d].a;
-        const rfi_product product = {
-            .rows = p->end - p->first,
-            .a = a->data + p->first,
-            .a_row = 1,
-            .a_step = a->ld,
-            .b = dense_factor(op, d, p->left, p->right),
-            .c = p->g,
-            .ldc = p->ld,
-            .accumulate = d > 0,
-        };
-        RFI_FN(rfi_multiply_packed)(&product, packed, &ahead);
-        packed += RFI_FN(rfi_packed_size)(&product.b);
-    }
+    RFI_FN(rfi_multiply_packed)(&product, packed_strip(job, worker, p), &ahead);
 }
 
 /* ------------------------------------------------------------------ rows that are added
@@ -117,39 +119,43 @@ typedef struct addition {
 
 typedef struct additions {
     int32_t n;
-    addition list[ADDITIONS_MAX], sorted[ADDITIONS_MAX + 1];
+    addition list[ADDITIONS_MAX], sorted[ADDITIONS_MAX + LOOK_AHEAD];
 } additions;
 
-/* Adds `n` rows to one row of the gradient. Looks one row past the list to fetch it. */
-static void add_rows(float *g, const addition *list, int32_t n, int32_t width)
+/* Adds `n` rows to one row of the gradient, a strip of it. */
+RFI_INLINE void add_strip(float *g, const addition *list, int32_t n, int32_t left)
 {
-    int32_t c = 0;
-    for (; c + STRIP <= width; c += STRIP) {
-        v16 sum[STRIP / RFI_LANES];
-        for (int j = 0; j < STRIP / RFI_LANES; j++)
-            sum[j] = v16_load(g + c + j * RFI_LANES);
-        for (int32_t i = 0; i < n; i++) {
-            v16 times = v16_set(list[i].times);
-            for (int j = 0; j < STRIP / RFI_LANES; j++) {
-                __builtin_prefetch(list[i + 1].b + c + j * RFI_LANES);
-                sum[j] = v16_fma(times, v16_load(list[i].b + c + j * RFI_LANES), sum[j]);
-            }
+    v16 sum[STRIP / RFI_LANES];
+    for (int j = 0; j < STRIP / RFI_LANES; j++)
+        sum[j] = v16_load(g + j * RFI_LANES);
+    for (int32_t i = 0; i < n; i++) {
+        v16 times = v16_set(list[i].times);
+        for (int j = 0; j < STRIP / RFI_LANES; j++) {
+            __builtin_prefetch(list[i + LOOK_AHEAD].b + left + j * RFI_LANES);
+            sum[j] = v16_fma(times, v16_load(list[i].b + left + j * RFI_LANES), sum[j]);
         }
-        for (int j = 0; j < STRIP / RFI_LANES; j++)
-            v16_store(g + c + j * RFI_LANES, sum[j]);
     }
-    for (; c < width; c += RFI_LANES) {
+    for (int j = 0; j < STRIP / RFI_LANES; j++)
+        v16_store(g + j * RFI_LANES, sum[j]);
+}
+
+/* The same for the columns that are left over. */
+static void add_rest(float *g, const addition *list, int32_t n, int32_t left, int32_t width)
+{
+    for (int32_t c = left; c < width; c += RFI_LANES) {
         int here = rfi_min32(RFI_LANES, width - c);
-        v16 sum = v16_load_n(g + c, here);
+        v16 sum = v16_load_n(g + c - left, here);
         for (int32_t i = 0; i < n; i++)
             sum = v16_fma(v16_set(list[i].times), v16_load_n(list[i].b + c, here), sum);
-        v16_store_n(g + c, sum, here);
+        v16_store_n(g + c - left, sum, here);
     }
 }
 
-static void add_all(const patch *p, additions *a)
+/* start[row] = where the additions of that row of the patch begin in `sorted`. */
+static void sort_by_row(additions *a, int32_t start[GRAD_ROWS + 1])
 {
-    int32_t start[GRAD_ROWS + 1] = {0}, next[GRAD_ROWS];
+    int32_t next[GRAD_ROWS];
+    memset(start, 0, (GRAD_ROWS + 1) * sizeof *start);
     for (int32_t i = 0; i < a->n; i++)
         start[a->list[i].row + 1]++;
     for (int32_t row = 0; row < GRAD_ROWS; row++) {
@@ -158,41 +164,60 @@ static void add_all(const patch *p, additions *a)
     }
     for (int32_t i = 0; i < a->n; i++)
         a->sorted[next[a->list[i].row]++] = a->list[i];
-    a->sorted[a->n] = a->sorted[0];
-    for (int32_t row = 0; row < p->end - p->first; row++)
-        if (start[row + 1] > start[row])
-            add_rows(p->g + (int64_t)row * p->ld, a->sorted + start[row], start[row + 1] - start[row],
-                     p->right - p->left);
+    for (int32_t i = 0; i < LOOK_AHEAD; i++)
+        a->sorted[a->n + i] = a->sorted[0];
+}
+
+/* Strip by strip, so that the strip's part of b stays in the first-level cache. */
+static void add_all(const patch *p, additions *a)
+{
+    int32_t start[GRAD_ROWS + 1], width = p->right - p->left;
+    if (a->n == 0)
+        return;
+    sort_by_row(a, start);
+    for (int32_t left = 0; left < width; left += STRIP)
+        for (int32_t row = 0; row < p->end - p->first; row++) {
+            const addition *list = a->sorted + start[row];
+            int32_t n = start[row + 1] - start[row];
+            float *g = p->g + (int64_t)row * p->ld + left;
+            if (n > 0 && left + STRIP <= width)
+                add_strip(g, list, n, left);
+            else if (n > 0)
+                add_rest(g, list, n, left, width);
+        }
     a->n = 0;
 }
 
+/* Written always and counted if it belongs to the patch: whether it does is a coin that no branch could foresee. */
 RFI_INLINE void push(const patch *p, additions *a, int32_t row, const float *b, float times)
 {
-    if (row < p->first || row >= p->end)
-        return;
     if (a->n == ADDITIONS_MAX)
         add_all(p, a);
-    a->list[a->n++] = (addition){b + p->left, row - p->first, times};
+    a->list[a->n] = (addition){b + p->left, row - p->first, times};
+    a->n += row >= p->first && row < p->end;
 }
 
 /* Slot s of the packs touches rows s * width .. (s + 1) * width - 1 of w. */
 static void push_coded_slot(const rf_update *op, const patch *p, additions *a, int32_t s)
 {
     const rf_layout *layout = op->coded.layout;
+    const int32_t base = s * layout->width;
+    int32_t first = 0, end = layout->n_spans; /* the spans that meet the patch */
+    while (first < end && base + layout->spans[first].offset + layout->spans[first].width <= p->first)
+        first++;
+    while (end > first && base + layout->spans[end - 1].offset >= p->end)
+        end--;
     for (int32_t r = 0; r < op->coded.b.rows; r++) {
         int64_t coded = (int64_t)r * op->coded.pack + s;
         const float *scalars = op->coded.scalars + coded * layout->n_scalars;
         const uint16_t *codes = op->coded.codes + coded * layout->n_codes;
         const float *b = op->coded.b.data + r * op->coded.b.ld;
-        for (int32_t i = 0; i < layout->n_spans; i++) {
+        for (int32_t i = first; i < end; i++) {
             const rf_span *span = &layout->spans[i];
-            int32_t row = s * layout->width + span->offset;
-            if (row >= p->end || row + span->width <= p->first)
-                continue;
             if (span->kind == RF_SPAN_SCALAR)
-                push(p, a, row, b, scalars[span->source]);
+                push(p, a, base + span->offset, b, scalars[span->source]);
             else
-                push(p, a, row + codes[span->source], b, 1.0f);
+                push(p, a, base + span->offset + codes[span->source], b, 1.0f);
         }
     }
 }
@@ -260,16 +285,16 @@ static bool place_panels(rf_device *device, update_job *job)
 {
     const rf_update *op = job->op;
     size_t n_workers = (size_t)rf_pool_threads(device->pool);
-    for (int32_t d = 0; d < op->n_dense; d++) {
-        const rfi_factor b = dense_factor(op, d, 0, rfi_min32(op->cols, STRIP_COLS));
-        job->packed_floats += RFI_FN(rfi_packed_size)(&b);
+    if (op->n_dense > 0) {
+        const rfi_factor b = dense_factor(op, 0, rfi_min32(op->cols, STRIP_COLS));
+        job->packed_floats = RFI_FN(rfi_packed_size)(&b);
     }
     job->packed = rfi_scratch(device, n_workers * (job->packed_floats * sizeof(float) + sizeof(int32_t)));
     if (!job->packed)
         return false;
-    job->packed_strip = (int32_t *)(job->packed + n_workers * job->packed_floats);
+    job->packed_left = (int32_t *)(job->packed + n_workers * job->packed_floats);
     for (size_t i = 0; i < n_workers; i++)
-        job->packed_strip[i] = -1;
+        job->packed_left[i] = -1;
     return true;
 }
 
