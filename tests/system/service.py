@@ -21,7 +21,7 @@ PATIENCE_S = 240
 
 # Every interval is shortened, so that waiting for a condition is short.
 QUICK = {
-    "PORT": "0", "PASSWORD_COST": "4", "RATE_LIMIT_ENABLED": "false", "LEASE_SECONDS": "3", "BEAT_SECONDS": "0.3",
+    "PORT": "0", "PASSWORD_COST": "4", "RATE_LIMIT_ENABLED": "false", "LEASE_SECONDS": "15", "BEAT_SECONDS": "0.3",
     "REAP_SECONDS": "0.2", "RECONCILE_SECONDS": "1", "RELAY_SECONDS": "0.2", "CHECKPOINT_SECONDS": "0.05",
     "DRAIN_SECONDS": "0", "RETRY_BASE_SECONDS": "0.05", "WORKER_THREADS": "1", "LOG_LEVEL": "info",
 }
