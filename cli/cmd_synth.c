@@ -114,7 +114,7 @@ static rf_code train(synth *s, rf_error *err)
     int64_t max_categories = 0;
     RF_TRY(rf_options_int(&cli->options, RF_OPT_MAX_CATEGORIES, 2, 65000, 0, &max_categories, err));
     RF_TRY(rf_params_finish(&s->params, s->real->n_rows, cli->options.given[RF_OPT_COMPAT], err));
-    const rf_fit_options options = {
+    rf_fit_options options = {
         .params = s->params,
         .seed = s->seed,
         .compat = cli->options.given[RF_OPT_COMPAT],
@@ -129,6 +129,12 @@ static rf_code train(synth *s, rf_error *err)
     };
     rf_interrupt_begin();
     rc = rf_fit(&s->fitted, s->real, &options, &cli->notes, err);
+    while ((rc == RF_DEVICE || rc == RF_NO_MEMORY) && rf_cli_next_device(cli, rc)) {
+        memset(err, 0, sizeof *err);
+        options.device = cli->device;
+        options.resume = s->checkpoint != NULL;
+        rc = rf_fit(&s->fitted, s->real, &options, &cli->notes, err);
+    }
     rf_interrupt_end();
     rf_progress_clear(&cli->view);
     if (rc == RF_INTERRUPTED && s->checkpoint && access(s->checkpoint, F_OK) == 0)

@@ -33,12 +33,48 @@ out:
     return rc;
 }
 
+static const char *device_name(const rf_cli *cli)
+{
+    return rf_options_text(&cli->options, RF_OPT_DEVICE, "auto");
+}
+
+static rf_code device_options(const rf_cli *cli, rf_device_options *out, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    *out = (rf_device_options){0};
+    RF_TRY(threads_of(cli, &out->n_threads, err));
+    RF_TRY(rf_construction_parse(&out->construction,
+                                 rf_options_text(&cli->options, RF_OPT_CONSTRUCTION, "auto"), err));
+    RF_TRY(
+        rf_precision_parse(&out->precision, rf_options_text(&cli->options, RF_OPT_PRECISION, "3xtf32"), err));
+out:
+    return rc;
+}
+
+bool rf_cli_next_device(rf_cli *cli, rf_code failed)
+{
+    rf_error err = {0};
+    rf_device_options options;
+    rf_device *next = NULL;
+    if (strcmp(device_name(cli), "auto") != 0 || strcmp(cli->device->type->kind, "cpu") == 0)
+        return false;
+    if (device_options(cli, &options, &err) != RF_OK ||
+        rf_device_open_with(&next, failed == RF_NO_MEMORY ? "cpu" : "auto", &options, &err) != RF_OK)
+        return false;
+    rf_cli_say(cli, "the device %s %s; going on with %s", cli->device->name,
+               failed == RF_NO_MEMORY ? "has too little memory" : "failed", next->summary);
+    rf_device_close(cli->device);
+    cli->device = next;
+    cli->pool = next->pool;
+    return true;
+}
+
 rf_code rf_cli_open_device(rf_cli *cli, rf_error *err)
 {
-    int threads = 0;
+    rf_device_options options;
     rf_code rc = RF_OK;
-    RF_TRY(threads_of(cli, &threads, err));
-    RF_TRY(rf_device_open(&cli->device, rf_options_text(&cli->options, RF_OPT_DEVICE, "auto"), threads, err));
+    RF_TRY(device_options(cli, &options, err));
+    RF_TRY(rf_device_open_with(&cli->device, device_name(cli), &options, err));
     cli->pool = cli->device->pool;
     if (!cli->pool)
         RF_TRY(rf_cli_open_pool(cli, err));

@@ -46,9 +46,9 @@ rf_code rf_cmd_admin(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 
 /* --threads and --device. open_device makes a pool too; open_pool alone is for commands without a device. */
 rf_code rf_cli_open_device(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
-/* After a failure of the device: with --device auto, closes the GPU that failed, opens what comes next and says so. False: there is
- * nothing to go on with, or another device was not wanted. Whatever lived on the old device must be gone. */
-bool rf_cli_next_device(rf_cli *cli);
+/* After a failure (DEVICE or NO_MEMORY) on a GPU that --device auto chose: closes it, opens what comes next and says so. False: there is
+ * nothing to go on with, or no other device was wanted. Whatever lived on the old device must be gone. */
+bool rf_cli_next_device(rf_cli *cli, rf_code failed);
 rf_code rf_cli_open_pool(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 
 /* How the options say that tables are read; lent by cli. */

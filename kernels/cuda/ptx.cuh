@@ -52,32 +52,57 @@ __device__ inline uint32_t rfi_bf16_pair(float low, float high)
 
 #if defined(RF_CUDA_EMULATED)
 
-/* All lanes' fragments, then every lane's own four elements of c, k ascending. */
-struct rfi_fragments {
-    uint32_t a[4], b[2];
+/* What a lane brings, and where its part of the result goes. */
+struct rfi_emulated_lane {
+    float *c;
+    const uint32_t *a, *b;
 };
 
-__device__ inline void rfi_emulated_mma(float c[4], const uint32_t a[4], const uint32_t b[2], bool pairs)
+/* Element (row, k) of a and (k, col) of b as floats; PAIRS: a register holds two of bf16. */
+template <bool PAIRS>
+static float rfi_emulated_a(const rfi_emulated_lane *lanes[32], unsigned row, unsigned k)
 {
-    const rfi_fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
-    memcpy(emu_exchange_mine(sizeof mine), &mine, sizeof mine);
-    emu_sync_warp(0xFFFFFFFFu);
-    const unsigned g = emu_here.lane / 4, t = emu_here.lane % 4;
-    for (unsigned i = 0; i < 4; i++) {
-        const unsigned row = g + i / 2 * 8, col = 2 * t + i % 2;
-        for (unsigned k = 0; k < (pairs ? 16u : 8u); k++) {
-            const unsigned step = pairs ? k / 2 : k; /* registers hold a pair, or one */
-            rfi_fragments left, right;
-            memcpy(&left, emu_exchange_of(row % 8 * 4 + step % 4), sizeof left);
-            memcpy(&right, emu_exchange_of(col * 4 + step % 4), sizeof right);
-            uint32_t x = left.a[row / 8 + step / 4 * 2], y = right.b[step / 4];
-            if (pairs) {
-                x = k % 2 ? x & 0xFFFF0000u : x << 16;
-                y = k % 2 ? y & 0xFFFF0000u : y << 16;
-            }
-            c[i] = fmaf(rf_f32_of_bits(x), rf_f32_of_bits(y), c[i]);
+    const unsigned step = PAIRS ? k / 2 : k;
+    const uint32_t x = lanes[row % 8 * 4 + step % 4]->a[row / 8 + step / 4 * 2];
+    return rf_f32_of_bits(!PAIRS ? x : k % 2 ? x & 0xFFFF0000u : x << 16);
+}
+
+template <bool PAIRS>
+static float rfi_emulated_b(const rfi_emulated_lane *lanes[32], unsigned k, unsigned col)
+{
+    const unsigned step = PAIRS ? k / 2 : k;
+    const uint32_t x = lanes[col * 4 + step % 4]->b[step / 4];
+    return rf_f32_of_bits(!PAIRS ? x : k % 2 ? x & 0xFFFF0000u : x << 16);
+}
+
+/* k ascending in every element, by the lane that came last, for all of them. */
+template <bool PAIRS> static void rfi_emulated_product(void *const all[32])
+{
+    const unsigned depth = PAIRS ? 16 : 8;
+    const rfi_emulated_lane *lanes[32];
+    float b[16][8], sum[8];
+    for (unsigned i = 0; i < 32; i++)
+        lanes[i] = static_cast<const rfi_emulated_lane *>(all[i]);
+    for (unsigned k = 0; k < depth; k++)
+        for (unsigned col = 0; col < 8; col++)
+            b[k][col] = rfi_emulated_b<PAIRS>(lanes, k, col);
+    for (unsigned row = 0; row < 16; row++) {
+        for (unsigned col = 0; col < 8; col++)
+            sum[col] = lanes[row % 8 * 4 + col / 2]->c[row / 8 * 2 + col % 2];
+        for (unsigned k = 0; k < depth; k++) {
+            const float x = rfi_emulated_a<PAIRS>(lanes, row, k);
+            for (unsigned col = 0; col < 8; col++)
+                sum[col] = fmaf(x, b[k][col], sum[col]);
         }
+        for (unsigned col = 0; col < 8; col++)
+            lanes[row % 8 * 4 + col / 2]->c[row / 8 * 2 + col % 2] = sum[col];
     }
+}
+
+template <bool PAIRS> static void rfi_emulated_mma(float c[4], const uint32_t a[4], const uint32_t b[2])
+{
+    rfi_emulated_lane mine = {c, a, b};
+    emu_warp_once(&mine, rfi_emulated_product<PAIRS>);
 }
 
 #endif
@@ -85,7 +110,7 @@ __device__ inline void rfi_emulated_mma(float c[4], const uint32_t a[4], const u
 __device__ inline void rfi_mma_tf32(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
 #if defined(RF_CUDA_EMULATED)
-    rfi_emulated_mma(c, a, b, false);
+    rfi_emulated_mma<false>(c, a, b);
 #else
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
                  "{%0,%1,%2,%3};"
@@ -97,7 +122,7 @@ __device__ inline void rfi_mma_tf32(float c[4], const uint32_t a[4], const uint3
 __device__ inline void rfi_mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
 #if defined(RF_CUDA_EMULATED)
-    rfi_emulated_mma(c, a, b, true);
+    rfi_emulated_mma<true>(c, a, b);
 #else
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
                  "{%0,%1,%2,%3};"

@@ -71,6 +71,8 @@ void *emu_shared_dynamic();
 void *emu_exchange_mine(size_t size_bytes);
 const void *emu_exchange_of(unsigned lane);
 
+/* All 32 lanes come; the last one does the work with what each of them brought. */
+void emu_warp_once(void *mine, void (*work)(void *const all[32]));
 /* Copies that a thread started: they happen when it waits for them. */
 void emu_async_copy(void *to, const void *from, int size_bytes, int given_bytes);
 void emu_async_commit();

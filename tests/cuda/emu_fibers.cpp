@@ -32,24 +32,26 @@ namespace
 constexpr size_t STACK_BYTES = 256 * 1024;
 constexpr unsigned WARP = 32, EXCHANGE_BYTES = 64;
 
+struct fiber;
+
 struct warp {
-    unsigned threads = 0;  /* mask of its lanes that exist                */
     unsigned waiting = 0;  /* lanes at the barrier                        */
     unsigned expected = 0; /* the mask that the first of them gave        */
     unsigned turn = 0;     /* exchanges so far: two buffers take turns    */
+    std::vector<fiber *> waiters;
+    void *given[WARP]; /* what lanes brought to emu_warp_once         */
     alignas(16) unsigned char slots[2][WARP][EXCHANGE_BYTES];
     bool votes[2][WARP];
 };
 
 struct block {
     dim3 index;
-    unsigned alive = 0, waiting = 0;
+    unsigned waiting = 0;
+    std::vector<fiber *> waiters;
     std::vector<warp> warps;
     std::map<int, std::vector<unsigned char>> shared; /* by RF_SHARED's place in the source */
     std::unique_ptr<unsigned char[]> dynamic;
 };
-
-enum class wait_for { nothing, block, warp, grid };
 
 struct async_copy {
     void *to;
@@ -62,7 +64,6 @@ struct thread {
     std::vector<async_copy> copies; /* under way */
     int groups = 0;                 /* committed so far */
     block *home = nullptr;
-    wait_for waits = wait_for::nothing;
 };
 
 struct fiber {
@@ -81,8 +82,9 @@ struct schedule {
     const std::function<void()> *body = nullptr;
     std::vector<thread> threads;
     std::vector<unsigned> order;
-    size_t started = 0, finished = 0, grid_waiting = 0;
-    std::vector<fiber *> ready, waiting;
+    size_t started = 0, finished = 0;
+    std::vector<fiber *> ready, at_grid;
+    size_t at_block = 0, at_warp = 0; /* threads that wait, for the message when nobody can go on */
 };
 
 schedule now;
@@ -184,13 +186,6 @@ bool take_thread(fiber *f)
     return true;
 }
 
-void end_of_thread(thread *t)
-{
-    now.finished++;
-    t->home->alive--;
-    t->home->warps[t->place.warp].threads &= ~(1u << t->place.lane);
-}
-
 void fiber_main()
 {
     fiber_entered();
@@ -199,34 +194,26 @@ void fiber_main()
         do {
             emu_here = self->runs->place;
             (*now.body)();
-            end_of_thread(self->runs);
+            now.finished++;
         } while (take_thread(self));
         idle.push_back(self);
         switch_to(self, &scheduler);
     }
 }
 
-/* Threads that wait: back when what they wait for has come. */
-void wait_here(wait_for what)
+/* Waits in a list: back when somebody made it ready. */
+void wait_in(std::vector<fiber *> &list)
 {
     fiber *self = current;
-    self->runs->waits = what;
-    now.waiting.push_back(self);
+    list.push_back(self);
     switch_to(self, &scheduler);
     emu_here = self->runs->place;
 }
 
-template <typename F> void wake(F &&meant)
+void wake(std::vector<fiber *> &list)
 {
-    size_t kept = 0;
-    for (fiber *f : now.waiting)
-        if (meant(*f->runs)) {
-            f->runs->waits = wait_for::nothing;
-            now.ready.push_back(f);
-        } else {
-            now.waiting[kept++] = f;
-        }
-    now.waiting.resize(kept);
+    now.ready.insert(now.ready.end(), list.begin(), list.end());
+    list.clear();
 }
 
 void run_on(fiber *f)
@@ -237,17 +224,10 @@ void run_on(fiber *f)
 
 [[noreturn]] void stuck()
 {
-    size_t at_block = 0, at_warp = 0, at_grid = 0;
-    for (const fiber *f : now.waiting) {
-        at_block += f->runs->waits == wait_for::block;
-        at_warp += f->runs->waits == wait_for::warp;
-        at_grid += f->runs->waits == wait_for::grid;
-        emu_here = f->runs->place;
-    }
     char text[160];
     snprintf(text, sizeof text,
              "%zu of %zu threads wait at __syncthreads, %zu in their warp, %zu for the grid: not all came",
-             at_block, now.threads.size(), at_warp, at_grid);
+             now.at_block, now.threads.size(), now.at_warp, now.at_grid.size());
     stop(text);
 }
 
@@ -290,7 +270,6 @@ void shuffle(std::vector<unsigned> &order)
 void add_threads(block *b, dim3 grid, dim3 size)
 {
     const unsigned n = size.x * size.y * size.z;
-    b->alive = n;
     b->warps.resize((n + WARP - 1) / WARP);
     for (unsigned i = 0; i < n; i++) {
         thread t;
@@ -301,7 +280,6 @@ void add_threads(block *b, dim3 grid, dim3 size)
                    i % WARP,
                    i / WARP};
         t.home = b;
-        b->warps[i / WARP].threads |= 1u << i % WARP;
         now.threads.push_back(t);
     }
     b->dynamic.reset(new unsigned char[dynamic_bytes + 16]);
@@ -338,43 +316,62 @@ void emu_sync_block()
 {
     block *b = own_block();
     if (++b->waiting < (unsigned)(emu_here.block_size.x * emu_here.block_size.y * emu_here.block_size.z)) {
-        wait_here(wait_for::block);
+        now.at_block++;
+        wait_in(b->waiters);
         return;
     }
+    now.at_block -= b->waiters.size();
     b->waiting = 0;
-    wake([b](const thread &t) { return t.waits == wait_for::block && t.home == b; });
+    wake(b->waiters);
 }
 
-void emu_sync_warp(unsigned mask)
+/* True for the lane that came last, which the others wait for. */
+static bool arrive_in_warp(warp *w, unsigned mask)
 {
-    block *b = own_block();
-    warp *w = own_warp();
-    const unsigned number = emu_here.warp;
     if (!(mask >> emu_here.lane & 1))
         stop("a lane is not in the mask that it gave");
     if (w->waiting && w->expected != mask)
         stop("lanes of a warp wait with different masks");
     w->expected = mask;
     w->waiting |= 1u << emu_here.lane;
-    if (w->waiting != mask) {
-        wait_here(wait_for::warp);
-        return;
-    }
+    if (w->waiting == mask)
+        return true;
+    now.at_warp++;
+    wait_in(w->waiters);
+    return false;
+}
+
+static void leave_warp(warp *w)
+{
+    now.at_warp -= w->waiters.size();
     w->waiting = 0;
     w->turn++;
-    wake([b, number](const thread &t) {
-        return t.waits == wait_for::warp && t.home == b && t.place.warp == number;
-    });
+    wake(w->waiters);
+}
+
+void emu_sync_warp(unsigned mask)
+{
+    warp *w = own_warp();
+    if (arrive_in_warp(w, mask))
+        leave_warp(w);
+}
+
+void emu_warp_once(void *mine, void (*work)(void *const all[32]))
+{
+    warp *w = own_warp();
+    w->given[emu_here.lane] = mine;
+    if (!arrive_in_warp(w, 0xFFFFFFFFu))
+        return;
+    work(w->given);
+    leave_warp(w);
 }
 
 void emu_sync_grid()
 {
-    if (++now.grid_waiting < now.threads.size()) {
-        wait_here(wait_for::grid);
-        return;
-    }
-    now.grid_waiting = 0;
-    wake([](const thread &t) { return t.waits == wait_for::grid; });
+    if (now.at_grid.size() + 1 < now.threads.size())
+        wait_in(now.at_grid);
+    else
+        wake(now.at_grid);
 }
 
 /* Written before the barrier moves the turn on, read after it. */
