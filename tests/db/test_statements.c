@@ -142,8 +142,8 @@ static void values_are_bound_by_the_number_in_the_name(void **state)
     assert_false(found);
     assert_ok(rf_db_job_find(tx, 1, job, &rig->arena, &out, &found, &err));
     assert_true(found);
-    assert_fails(rfi_query_run(tx, RFI_SQL_job_find, RFI_VALUES(rfi_int(1)), NULL, NULL, NULL, &err), RF_INTERNAL,
-                 "takes 2 values");
+    assert_fails(rfi_query_run(tx, RFI_SQL_job_find, RFI_VALUES(rfi_int(1)), NULL, NULL, NULL, &err),
+                 RF_INTERNAL, "takes 2 values");
     rf_db_read_end(tx);
 }
 
