@@ -31,5 +31,5 @@ void rfi_csv_turn_ends(uint32_t *turned, size_t room, const uint32_t *ends, size
 #endif
     for (; r < n_rows; r++)
         for (size_t c = 0; c <= n_columns; c++)
-            turned[c * room + r] = ends[r * n_columns + c - 1];
+            turned[c * room + r] = (ends - 1)[r * n_columns + c];
 }
