@@ -89,6 +89,8 @@ const char *rfi_field_text(rfi_fields *fields, const char *name, size_t most)
         return "";
     }
     const char *copy = rf_arena_string(fields->arena, json_string_value(value), length);
+    if (!copy && fields->rc == RF_OK)
+        fields->rc = rf_arena_check(fields->arena, fields->what, fields->err);
     return copy ? copy : "";
 }
 
@@ -145,10 +147,17 @@ json_t *rfi_json_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* jansson's own allocation, so jansson's own free: the default, as nobody sets another. */
-rf_code rfi_fields_print(json_t *object, const char *what, size_t most, rf_buf *out, rf_error *err)
+void rfi_put(json_t *object, const char *name, json_t *value, bool *failed)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    if (json_object_set_new(object, name, value) != 0)
+        *failed = true;
+}
+
+/* jansson's own allocation, so jansson's own free: the default, as nobody sets another. */
+rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, rf_buf *out,
+                         rf_error *err)
+{
+    char *text = object && !failed ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);
     if (!text)
         return rf_fail(err, RF_NO_MEMORY, "%s could not be written: no memory, or a text that is not UTF-8",

@@ -44,8 +44,10 @@ rfi_fields rfi_field_object(rfi_fields *fields, const char *name);
 void rfi_fields_join(rfi_fields *fields, rfi_fields *inner);
 bool rfi_field_is_null(rfi_fields *fields, const char *name); /* asks, and counts it when it is null */
 
-/* Prints `object` and drops it; NO_MEMORY when it (or a part of it) could not be made. */
-rf_code rfi_fields_print(json_t *object, const char *what, size_t most, rf_buf *out,
+/* Sets a field, taking `value`; *failed when there is none: no memory, or a text that is no UTF-8. */
+void rfi_put(json_t *object, const char *name, json_t *value, bool *failed);
+/* Prints `object` and drops it; NO_MEMORY when it, or with `failed` a part of it, could not be made. */
+rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, rf_buf *out,
                          rf_error *err) RF_MUST_CHECK;
 json_t *rfi_json_real(double value); /* null for what is not finite */
 bool rfi_is_hex64(const char *text);

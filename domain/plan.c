@@ -92,38 +92,38 @@ out:
 
 /* ------------------------------------------------------------------ writing */
 
-static void put_text(json_t *object, const char *name, const char *text)
+static void put_text(json_t *object, const char *name, const char *text, bool *failed)
 {
-    json_object_set_new(object, name, json_string(text));
+    rfi_put(object, name, json_string(text), failed);
 }
 
-static json_t *dataset_json(const rf_plan_dataset *d)
+static json_t *dataset_json(const rf_plan_dataset *d, bool *failed)
 {
     json_t *kinds = json_object(), *object = json_object();
     for (int32_t i = 0; i < d->n_kinds; i++)
-        put_text(kinds, d->kinds[i].column, rf_kind_name(d->kinds[i].kind));
-    put_text(object, "key", d->key);
-    put_text(object, "sha256", d->sha256);
-    put_text(object, "name", d->name ? d->name : "");
-    put_text(object, "format", d->format);
-    json_object_set_new(object, "kinds", kinds);
+        put_text(kinds, d->kinds[i].column, rf_kind_name(d->kinds[i].kind), failed);
+    put_text(object, "key", d->key, failed);
+    put_text(object, "sha256", d->sha256, failed);
+    put_text(object, "name", d->name ? d->name : "", failed);
+    put_text(object, "format", d->format, failed);
+    rfi_put(object, "kinds", kinds, failed);
     return object;
 }
 
-static json_t *object_json(const char *key, const char *sha256)
+static json_t *object_json(const char *key, const char *sha256, bool *failed)
 {
     json_t *object = json_object();
-    put_text(object, "key", key);
-    put_text(object, "sha256", sha256);
+    put_text(object, "key", key, failed);
+    put_text(object, "sha256", sha256, failed);
     return object;
 }
 
-static json_t *checkpoint_json(const rf_plan *plan)
+static json_t *checkpoint_json(const rf_plan *plan, bool *failed)
 {
     if (!plan->has_checkpoint)
         return json_null();
-    json_t *object = object_json(plan->checkpoint.key, plan->checkpoint.sha256);
-    json_object_set_new(object, "step", json_integer(plan->checkpoint.step));
+    json_t *object = object_json(plan->checkpoint.key, plan->checkpoint.sha256, failed);
+    rfi_put(object, "step", json_integer(plan->checkpoint.step), failed);
     return object;
 }
 
@@ -137,66 +137,55 @@ static json_t *params_json(const rf_params *params)
     return object;
 }
 
-static void put_rows(json_t *object, const rf_plan *plan)
+static void put_rows(json_t *object, const rf_plan *plan, bool *failed)
 {
     json_t *conditions = json_object();
     for (int32_t i = 0; i < plan->n_conditions; i++)
-        put_text(conditions, plan->conditions[i].column, plan->conditions[i].value);
-    json_object_set_new(object, "seed", json_integer((json_int_t)plan->seed));
-    json_object_set_new(object, "rows", json_integer(plan->rows));
-    put_text(object, "output_format", plan->output_format);
-    json_object_set_new(object, "conditions", conditions);
+        put_text(conditions, plan->conditions[i].column, plan->conditions[i].value, failed);
+    rfi_put(object, "seed", json_integer((json_int_t)plan->seed), failed);
+    rfi_put(object, "rows", json_integer(plan->rows), failed);
+    put_text(object, "output_format", plan->output_format, failed);
+    rfi_put(object, "conditions", conditions, failed);
 }
 
-/* jansson's setters refuse NULL values, so a part that found no memory leaves a field out; counting the fields shows
- * it. `want` counts them. */
-static json_t *plan_json(const rf_plan *plan, size_t *want)
+static void put_noop(json_t *object, const rf_plan *plan, bool *failed)
+{
+    rfi_put(object, "work_ms", json_integer(plan->work_ms), failed);
+    rfi_put(object, "failure", plan->fails ? json_string(rf_failure_name(plan->failure)) : json_null(),
+            failed);
+}
+
+static json_t *plan_json(const rf_plan *plan, bool *failed)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "version", json_integer(PLAN_VERSION));
-    put_text(object, "kind", rf_job_kind_name(plan->kind));
-    json_object_set_new(object, "timeout_s", json_integer(plan->timeout_s));
-    *want = 3;
-    if (has_dataset(plan->kind)) {
-        json_object_set_new(object, "dataset", dataset_json(&plan->dataset));
-        *want += 1;
-    }
-    if (makes_rows(plan->kind)) {
-        put_rows(object, plan);
-        *want += 4;
-    }
+    rfi_put(object, "version", json_integer(PLAN_VERSION), failed);
+    put_text(object, "kind", rf_job_kind_name(plan->kind), failed);
+    rfi_put(object, "timeout_s", json_integer(plan->timeout_s), failed);
+    if (has_dataset(plan->kind))
+        rfi_put(object, "dataset", dataset_json(&plan->dataset, failed), failed);
+    if (makes_rows(plan->kind))
+        put_rows(object, plan, failed);
     if (plan->kind == RF_JOB_GENERATE) {
-        put_text(object, "model", rf_model_kind_name(plan->params.model));
-        json_object_set_new(object, "params", params_json(&plan->params));
-        json_object_set_new(object, "include_metadata", json_boolean(plan->include_metadata));
-        json_object_set_new(object, "checkpoint", checkpoint_json(plan));
-        *want += 4;
+        put_text(object, "model", rf_model_kind_name(plan->params.model), failed);
+        rfi_put(object, "params", params_json(&plan->params), failed);
+        rfi_put(object, "include_metadata", json_boolean(plan->include_metadata), failed);
+        rfi_put(object, "checkpoint", checkpoint_json(plan, failed), failed);
     }
-    if (plan->kind == RF_JOB_SAMPLE) {
-        json_object_set_new(object, "model", object_json(plan->model.key, plan->model.sha256));
-        *want += 1;
-    }
-    if (plan->kind == RF_JOB_NOOP) {
-        json_object_set_new(object, "work_ms", json_integer(plan->work_ms));
-        json_object_set_new(object, "failure",
-                            plan->fails ? json_string(rf_failure_name(plan->failure)) : json_null());
-        *want += 2;
-    }
+    if (plan->kind == RF_JOB_SAMPLE)
+        rfi_put(object, "model", object_json(plan->model.key, plan->model.sha256, failed), failed);
+    if (plan->kind == RF_JOB_NOOP)
+        put_noop(object, plan, failed);
     return object;
 }
 
 rf_code rf_plan_write(const rf_plan *plan, rf_buf *out, rf_error *err)
 {
-    size_t want = 0;
+    bool failed = false;
     const rf_code rc = check(plan, err);
     if (rc != RF_OK)
         return rc;
-    json_t *object = plan_json(plan, &want);
-    if (json_object_size(object) != want) {
-        json_decref(object);
-        object = NULL;
-    }
-    return rfi_fields_print(object, what_plan, RF_PLAN_BYTES_MAX, out, err);
+    json_t *object = plan_json(plan, &failed);
+    return rfi_fields_print(object, failed, what_plan, RF_PLAN_BYTES_MAX, out, err);
 }
 
 /* ------------------------------------------------------------------ reading */

@@ -9,28 +9,18 @@ enum { SHORT_TEXT = 256, SENTENCE = 1024, VALUE_SHOWN = 200, EPOCHS_MOST = 1 << 
 
 /* ------------------------------------------------------------------ pieces */
 
-static json_t *stored_json(const rf_stored *stored)
+static json_t *stored_json(const rf_stored *stored, bool *failed)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "key", json_string(stored->key));
-    json_object_set_new(object, "sha256", json_string(stored->sha256));
-    json_object_set_new(object, "size_bytes", json_integer(stored->size_bytes));
+    rfi_put(object, "key", json_string(stored->key), failed);
+    rfi_put(object, "sha256", json_string(stored->sha256), failed);
+    rfi_put(object, "size_bytes", json_integer(stored->size_bytes), failed);
     return object;
 }
 
-static void put(json_t *object, const char *name, json_t *value)
+static rf_code print(json_t *object, bool failed, const char *what, rf_buf *out, rf_error *err)
 {
-    json_object_set_new(object, name, value);
-}
-
-/* A field that found no memory, or a text that is no UTF-8, is not there: then nothing is written. */
-static rf_code print(json_t *object, size_t want, const char *what, rf_buf *out, rf_error *err)
-{
-    if (json_object_size(object) != want) {
-        json_decref(object);
-        object = NULL;
-    }
-    return rfi_fields_print(object, what, RF_RESULT_BYTES_MAX, out, err);
+    return rfi_fields_print(object, failed, what, RF_RESULT_BYTES_MAX, out, err);
 }
 
 static rf_stored get_stored(rfi_fields *fields, const char *name)
@@ -60,9 +50,10 @@ static rf_stored get_stored(rfi_fields *fields, const char *name)
 
 rf_code rf_result_write_started(const rf_result_started *from, rf_buf *out, rf_error *err)
 {
+    bool failed = false;
     json_t *object = json_object();
-    put(object, "device", json_string(from->device));
-    return print(object, 1, "the word that a job was begun", out, err);
+    rfi_put(object, "device", json_string(from->device), &failed);
+    return print(object, failed, "the word that a job was begun", out, err);
 }
 
 rf_code rf_result_read_started(rf_result_started *out, rf_arena *arena, const char *json, rf_error *err)
@@ -72,15 +63,16 @@ rf_code rf_result_read_started(rf_result_started *out, rf_arena *arena, const ch
 
 rf_code rf_result_write_progress(const rf_result_progress *from, rf_buf *out, rf_error *err)
 {
+    bool failed = false;
     json_t *object = json_object();
-    put(object, "phase", json_string(from->phase));
-    put(object, "epoch", json_integer(from->epoch));
-    put(object, "epochs", json_integer(from->epochs));
-    put(object, "percent", rfi_json_real(from->percent));
-    put(object, "eta_s", rfi_json_real(from->eta_s));
-    put(object, "generator_loss", rfi_json_real(from->generator_loss));
-    put(object, "discriminator_loss", rfi_json_real(from->discriminator_loss));
-    return print(object, 7, "a progress", out, err);
+    rfi_put(object, "phase", json_string(from->phase), &failed);
+    rfi_put(object, "epoch", json_integer(from->epoch), &failed);
+    rfi_put(object, "epochs", json_integer(from->epochs), &failed);
+    rfi_put(object, "percent", rfi_json_real(from->percent), &failed);
+    rfi_put(object, "eta_s", rfi_json_real(from->eta_s), &failed);
+    rfi_put(object, "generator_loss", rfi_json_real(from->generator_loss), &failed);
+    rfi_put(object, "discriminator_loss", rfi_json_real(from->discriminator_loss), &failed);
+    return print(object, failed, "a progress", out, err);
 }
 
 static void get_progress(rfi_fields *fields, rf_result_progress *out)
@@ -106,9 +98,10 @@ rf_code rf_result_read_progress(rf_result_progress *out, rf_arena *arena, const 
 rf_code rf_result_write_checkpoint(const rf_result_checkpoint *from, rf_buf *out, rf_error *err)
 {
     const rf_stored stored = {.key = from->key, .sha256 = from->sha256, .size_bytes = from->size_bytes};
-    json_t *object = stored_json(&stored);
-    put(object, "step", json_integer(from->step));
-    return print(object, 4, "the word of a checkpoint", out, err);
+    bool failed = false;
+    json_t *object = stored_json(&stored, &failed);
+    rfi_put(object, "step", json_integer(from->step), &failed);
+    return print(object, failed, "the word of a checkpoint", out, err);
 }
 
 static void get_checkpoint(rfi_fields *fields, rf_result_checkpoint *out)
@@ -127,10 +120,11 @@ rf_code rf_result_read_checkpoint(rf_result_checkpoint *out, rf_arena *arena, co
 rf_code rf_result_write_part(const rf_result_part *from, rf_buf *out, rf_error *err)
 {
     const rf_stored stored = {.key = from->key, .sha256 = from->sha256, .size_bytes = from->size_bytes};
-    json_t *object = stored_json(&stored);
-    put(object, "n", json_integer(from->n));
-    put(object, "rows", json_integer(from->rows));
-    return print(object, 5, "the word of a part", out, err);
+    bool failed = false;
+    json_t *object = stored_json(&stored, &failed);
+    rfi_put(object, "n", json_integer(from->n), &failed);
+    rfi_put(object, "rows", json_integer(from->rows), &failed);
+    return print(object, failed, "the word of a part", out, err);
 }
 
 static void get_part(rfi_fields *fields, rf_result_part *out)
@@ -151,11 +145,12 @@ rf_code rf_result_read_part(rf_result_part *out, rf_arena *arena, const char *js
 
 rf_code rf_result_write_failure(const rf_result_failure *from, rf_buf *out, rf_error *err)
 {
+    bool failed = false;
     json_t *object = json_object();
-    put(object, "class", json_string(rf_failure_name(from->failure)));
-    put(object, "message", json_string(from->message));
-    put(object, "detail", json_string(from->detail ? from->detail : ""));
-    return print(object, 3, "a failure", out, err);
+    rfi_put(object, "class", json_string(rf_failure_name(from->failure)), &failed);
+    rfi_put(object, "message", json_string(from->message), &failed);
+    rfi_put(object, "detail", json_string(from->detail ? from->detail : ""), &failed);
+    return print(object, failed, "a failure", out, err);
 }
 
 static void get_failure(rfi_fields *fields, rf_result_failure *out)
@@ -175,10 +170,11 @@ rf_code rf_result_read_failure(rf_result_failure *out, rf_arena *arena, const ch
 
 rf_code rf_result_write_released(const rf_result_released *from, rf_buf *out, rf_error *err)
 {
+    bool failed = false;
     json_t *object = json_object();
-    put(object, "cancelled", json_boolean(from->cancelled));
-    put(object, "reason", json_string(from->reason));
-    return print(object, 2, "a release", out, err);
+    rfi_put(object, "cancelled", json_boolean(from->cancelled), &failed);
+    rfi_put(object, "reason", json_string(from->reason), &failed);
+    return print(object, failed, "a release", out, err);
 }
 
 static void get_released(rfi_fields *fields, rf_result_released *out)
@@ -203,7 +199,7 @@ static json_t *shortened(const char *text)
     return json_sprintf("%.*s…", (int)n, text);
 }
 
-static void cut_values(json_t *column)
+static void cut_values(json_t *column, bool *failed)
 {
     size_t i;
     json_t *top = json_object_get(column, "top"), *entry;
@@ -211,14 +207,14 @@ static void cut_values(json_t *column)
     {
         json_t *value = json_object_get(entry, "value");
         if (json_string_length(value) > VALUE_SHOWN)
-            put(entry, "value", shortened(json_string_value(value)));
+            rfi_put(entry, "value", shortened(json_string_value(value)), failed);
     }
 }
 
 /* So wide a table's categories are not listed at all. */
 enum { WIDE = 2000 };
 
-static json_t *profile_cut(const char *text)
+static json_t *profile_cut(const char *text, bool *failed)
 {
     size_t i;
     json_t *profile = json_loads(text, 0, NULL), *columns = json_object_get(profile, "columns"), *column;
@@ -227,7 +223,7 @@ static json_t *profile_cut(const char *text)
         if (json_array_size(columns) > WIDE)
             json_object_del(column, "top");
         else
-            cut_values(column);
+            cut_values(column, failed);
     }
     return profile;
 }
@@ -252,15 +248,15 @@ static void get_profile(rfi_fields *fields, rf_result_done *out)
 
 /* ------------------------------------------------------------------ done: a generation */
 
-static json_t *quality_json(const rf_result_quality *q)
+static json_t *quality_json(const rf_result_quality *q, bool *failed)
 {
     json_t *object = json_object();
-    put(object, "overall", rfi_json_real(q->overall));
-    put(object, "column_shapes", rfi_json_real(q->column_shapes));
-    put(object, "column_pair_trends", rfi_json_real(q->column_pair_trends));
-    put(object, "data_validity", rfi_json_real(q->data_validity));
-    put(object, "data_structure", rfi_json_real(q->data_structure));
-    put(object, "copies", rfi_json_real(q->copies));
+    rfi_put(object, "overall", rfi_json_real(q->overall), failed);
+    rfi_put(object, "column_shapes", rfi_json_real(q->column_shapes), failed);
+    rfi_put(object, "column_pair_trends", rfi_json_real(q->column_pair_trends), failed);
+    rfi_put(object, "data_validity", rfi_json_real(q->data_validity), failed);
+    rfi_put(object, "data_structure", rfi_json_real(q->data_structure), failed);
+    rfi_put(object, "copies", rfi_json_real(q->copies), failed);
     return object;
 }
 
@@ -279,19 +275,19 @@ static rf_result_quality get_quality(rfi_fields *fields)
     return quality;
 }
 
-static size_t put_generated(json_t *object, const rf_result_done *from)
+static void put_generated(json_t *object, const rf_result_done *from, bool *failed)
 {
-    put(object, "data", stored_json(&from->data));
-    put(object, "model", stored_json(&from->model));
-    put(object, "report_json", stored_json(&from->report_json));
-    put(object, "report_html", stored_json(&from->report_html));
-    put(object, "metadata", from->has_metadata ? stored_json(&from->metadata) : json_null());
-    put(object, "quality", quality_json(&from->quality));
-    put(object, "train_s", rfi_json_real(from->train_s));
-    put(object, "sample_s", rfi_json_real(from->sample_s));
-    put(object, "generator_loss", rfi_json_real(from->generator_loss));
-    put(object, "discriminator_loss", rfi_json_real(from->discriminator_loss));
-    return 10;
+    rfi_put(object, "data", stored_json(&from->data, failed), failed);
+    rfi_put(object, "model", stored_json(&from->model, failed), failed);
+    rfi_put(object, "report_json", stored_json(&from->report_json, failed), failed);
+    rfi_put(object, "report_html", stored_json(&from->report_html, failed), failed);
+    rfi_put(object, "metadata", from->has_metadata ? stored_json(&from->metadata, failed) : json_null(),
+            failed);
+    rfi_put(object, "quality", quality_json(&from->quality, failed), failed);
+    rfi_put(object, "train_s", rfi_json_real(from->train_s), failed);
+    rfi_put(object, "sample_s", rfi_json_real(from->sample_s), failed);
+    rfi_put(object, "generator_loss", rfi_json_real(from->generator_loss), failed);
+    rfi_put(object, "discriminator_loss", rfi_json_real(from->discriminator_loss), failed);
 }
 
 static void get_generated(rfi_fields *fields, rf_result_done *out)
@@ -314,26 +310,21 @@ static void get_generated(rfi_fields *fields, rf_result_done *out)
 
 rf_code rf_result_write_done(const rf_result_done *from, rf_buf *out, rf_error *err)
 {
+    bool failed = false;
     json_t *object = json_object();
-    size_t want = 1;
-    put(object, "kind", json_string(rf_job_kind_name(from->kind)));
+    rfi_put(object, "kind", json_string(rf_job_kind_name(from->kind)), &failed);
     if (from->kind == RF_JOB_PROFILE) {
-        put(object, "n_rows", json_integer(from->n_rows));
-        put(object, "n_columns", json_integer(from->n_columns));
-        put(object, "profile", profile_cut(from->profile_json));
-        want += 3;
+        rfi_put(object, "n_rows", json_integer(from->n_rows), &failed);
+        rfi_put(object, "n_columns", json_integer(from->n_columns), &failed);
+        rfi_put(object, "profile", profile_cut(from->profile_json, &failed), &failed);
     }
-    if (from->kind == RF_JOB_GENERATE || from->kind == RF_JOB_SAMPLE) {
-        put(object, "rows", json_integer(from->rows));
-        want += 1;
-    }
+    if (from->kind == RF_JOB_GENERATE || from->kind == RF_JOB_SAMPLE)
+        rfi_put(object, "rows", json_integer(from->rows), &failed);
     if (from->kind == RF_JOB_GENERATE)
-        want += put_generated(object, from);
-    if (from->kind == RF_JOB_SAMPLE) {
-        put(object, "parts", json_integer(from->parts));
-        want += 1;
-    }
-    return print(object, want, "the result", out, err);
+        put_generated(object, from, &failed);
+    if (from->kind == RF_JOB_SAMPLE)
+        rfi_put(object, "parts", json_integer(from->parts), &failed);
+    return print(object, failed, "the result", out, err);
 }
 
 static void get_done(rfi_fields *fields, rf_result_done *out)

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "worker/worker_state.h"
 
 enum { PROGRESS_MS = 500 };
@@ -157,6 +158,13 @@ static rf_failure class_of(const rfi_job *job, const rf_error *cause)
     }
 }
 
+/* A sentence may quote a file's bytes, whatever they are. */
+static void make_utf8(char *text)
+{
+    for (int64_t at; (at = rf_utf8_find_invalid(text, strlen(text))) >= 0;)
+        text[at] = '?';
+}
+
 /* Our paths and stores are nobody's business: the log has the detail. */
 static const char storage_failed[] =
     "the service's storage or disk could not be used; the job is tried again later";
@@ -165,16 +173,20 @@ static void say_failed(rfi_job *job, const rf_error *cause)
 {
     rf_error err = {0};
     rf_buf body;
-    char detail[sizeof cause->message + sizeof cause->detail + 32], timeout[96];
+    char detail[sizeof cause->message + sizeof cause->detail + 32], timeout[96],
+        message[sizeof cause->message];
     rf_buf_init(&body);
     const rf_failure class = class_of(job, cause);
     snprintf(detail, sizeof detail, "%s: %s; %s", rf_code_name(cause->code), cause->message, cause->detail);
+    snprintf(message, sizeof message, "%s", cause->message);
+    make_utf8(message);
+    make_utf8(detail);
     snprintf(timeout, sizeof timeout, "the job took longer than the %lld seconds that it may",
              (long long)job->plan.timeout_s);
     const rf_result_failure failure = {.failure = class,
                                        .message = class == RF_FAILURE_TIMEOUT          ? timeout
                                                   : class == RF_FAILURE_INFRASTRUCTURE ? storage_failed
-                                                                                       : cause->message,
+                                                                                       : message,
                                        .detail = detail};
     rf_log_write(
         &(rf_log_event){.level = RF_LOG_WARNING,
@@ -187,7 +199,7 @@ static void say_failed(rfi_job *job, const rf_error *cause)
                         .n_metadata = 3});
     if (rf_result_write_failure(&failure, &body, &err) == RF_OK) {
         end(job, RF_EVENT_FAILED, &body);
-    } else { /* a sentence that is no UTF-8, or no memory: without words, the lease ends by itself */
+    } else { /* no memory: without words, the lease ends by itself */
         rf_buf_free(&body);
         end_silently(job);
     }
