@@ -119,7 +119,7 @@ static rf_code write_verdict(rf_db_tx *tx, void *arg, rf_error *err)
         rfi_effects_update(&v->effects, &job, RF_JOB_QUEUED, "");
         RF_TRY(queue_job(v->s, tx, &job, &arena, &v->effects, err));
     } else {
-        rfi_effects_end(&v->effects, &job, RF_JOB_REJECTED);
+        rfi_effects_end(&v->effects, &job, RF_JOB_REJECTED, "", "");
     }
     RF_TRY(note_in(v->s, tx, v->admin_id, v->approved ? "job_approved" : "job_rejected", "job", v->job_id,
                    v->reason, err));

@@ -380,7 +380,7 @@ static rf_code stop_profile(delete_write *w, rf_db_tx *tx, const rf_job *job, rf
     rf_code rc = RF_OK;
     RF_TRY(rf_db_job_cancel_ask(tx, &cancel, err));
     if (cancel.changed && cancel.state == RF_JOB_CANCELLED)
-        rfi_effects_end(&w->effects, job, RF_JOB_CANCELLED);
+        rfi_effects_end(&w->effects, job, RF_JOB_CANCELLED, "", "");
     if (cancel.changed)
         rfi_effects_withdraw(&w->effects, job->id, job->token);
 out:

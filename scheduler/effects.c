@@ -90,14 +90,14 @@ void rfi_effects_update(rfi_effects *effects, const rf_job *job, rf_job_state st
 {
     if (job->kind == RF_JOB_NOOP)
         return;
-    struct rfi_update *const update = ADD(effects, updates);
+    rfi_update *const update = ADD(effects, updates);
     if (!update)
         return;
     rf_buf json;
     rf_buf_init(&json);
     rf_buf_printf(&json, "{\"state\":\"%s\",\"attempt\":%d,\"progress\":%s}", rf_job_state_name(state),
                   job->attempt, *progress ? progress : "null");
-    *update = (struct rfi_update){.job_id = job->id, .last = rf_job_state_is_final(state)};
+    *update = (rfi_update){.job_id = job->id, .last = rf_job_state_is_final(state)};
     if (json.failed)
         effects->arena.failed = true;
     else
@@ -105,15 +105,32 @@ void rfi_effects_update(rfi_effects *effects, const rf_job *job, rf_job_state st
     rf_buf_free(&json);
 }
 
-void rfi_effects_end(rfi_effects *effects, const rf_job *job, rf_job_state state)
+static void add_ending(rfi_effects *effects, const rf_job *job, rf_job_state state, const char *error_class,
+                       const char *message)
+{
+    rfi_ending *const ending = ADD(effects, ends);
+    if (ending)
+        *ending = (rfi_ending){.job_id = job->id,
+                               .user_id = job->user_id,
+                               .kind = job->kind,
+                               .state = state,
+                               .error_class = keep(&effects->arena, error_class),
+                               .message = keep(&effects->arena, message)};
+}
+
+void rfi_effects_end(rfi_effects *effects, const rf_job *job, rf_job_state state, const char *error_class,
+                     const char *message)
 {
     rfi_effects_settle(effects, job->id, job->token);
     rfi_effects_update(effects, job, state, state == RF_JOB_COMPLETED ? "" : job->progress);
-    void *const slot = ADD(effects, ends);
-    if (slot) {
-        effects->ends[effects->n_ends - 1].kind = job->kind;
-        effects->ends[effects->n_ends - 1].state = state;
-    }
+    add_ending(effects, job, state, error_class, message);
+}
+
+void rfi_effects_again(rfi_effects *effects, const rf_job *job, const char *error_class, const char *message)
+{
+    rfi_effects_update(effects, job, RF_JOB_QUEUED, "");
+    add_ending(effects, job, RF_JOB_QUEUED, error_class, message);
+    effects->retries++;
 }
 
 /* ------------------------------------------------------------------ carried out */
@@ -126,11 +143,29 @@ static void note_failure(rf_code rc, const char *what, rf_error *err)
     rf_log_failure(RF_LOG_WARNING, "scheduler", err);
 }
 
+static void log_ending(const rfi_ending *e)
+{
+    const rf_log_pair pairs[] = {RF_LOG_NUMBER("job", e->job_id),
+                                 RF_LOG_TEXT("kind", rf_job_kind_name(e->kind)),
+                                 RF_LOG_TEXT("state", rf_job_state_name(e->state)),
+                                 RF_LOG_TEXT("class", e->error_class), RF_LOG_TEXT("reason", e->message)};
+    rf_log_write(&(rf_log_event){.level = e->state == RF_JOB_FAILED ? RF_LOG_WARNING : RF_LOG_INFO,
+                                 .module = "scheduler",
+                                 .user_id = e->user_id,
+                                 .message = e->state == RF_JOB_QUEUED ? "an attempt ended, the job goes again"
+                                                                      : "a job ended",
+                                 .metadata = pairs,
+                                 .n_metadata = *e->error_class ? 5 : 3});
+}
+
 static void count(const rfi_effects *effects, rf_scheduler *s)
 {
-    for (int32_t i = 0; i < effects->n_ends; i++)
-        atomic_fetch_add_explicit(&s->ended[effects->ends[i].kind][effects->ends[i].state], 1,
-                                  memory_order_relaxed);
+    for (int32_t i = 0; i < effects->n_ends; i++) {
+        const rfi_ending *const e = &effects->ends[i];
+        atomic_fetch_add_explicit(&s->ended[e->kind][e->state], 1, memory_order_relaxed);
+        if (e->kind != RF_JOB_NOOP || e->state == RF_JOB_FAILED)
+            log_ending(e);
+    }
     atomic_fetch_add_explicit(&s->crashes, effects->crashes, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->retries, effects->retries, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->fenced, effects->fenced, memory_order_relaxed);
@@ -139,7 +174,7 @@ static void count(const rfi_effects *effects, rf_scheduler *s)
 static void tell_watchers(const rfi_effects *effects, rf_scheduler *s)
 {
     for (int32_t i = 0; i < effects->n_updates; i++) {
-        const struct rfi_update *const u = &effects->updates[i];
+        const rfi_update *const u = &effects->updates[i];
         rf_error err = {0};
         note_failure(rf_queue_stream_add(s->queue, u->job_id, u->json, u->last, &err), "update", &err);
     }

@@ -146,8 +146,11 @@ static rf_code write_cancel(rf_db_tx *tx, void *arg, rf_error *err)
     }
     RF_TRY(rf_db_job_find(tx, 0, w->ask.id, &arena, &job, &found, err));
     if (w->ask.changed && w->ask.state == RF_JOB_CANCELLED) {
-        rfi_effects_end(&w->effects, &job, RF_JOB_CANCELLED);
+        rfi_effects_end(&w->effects, &job, RF_JOB_CANCELLED, "", "");
         RF_TRY(rfi_leavings_doom(tx, &job, true, w->ask.now_ms, err));
+        if (job.kind == RF_JOB_PROFILE)
+            RF_TRY(
+                rfi_profile_failed(w->s, tx, &job, RFI_PROFILE_CANCELLED, &w->effects, w->ask.now_ms, err));
     } else if (rf_job_state_is_final(w->ask.state)) {
         if (job.kind == RF_JOB_SAMPLE) /* made in full, and nobody fetches it */
             RF_TRY(rf_db_parts_drop(tx, job.id, w->ask.now_ms, err));

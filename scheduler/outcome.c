@@ -56,8 +56,8 @@ out:
     return rc;
 }
 
-static rf_code profile_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *message,
-                              rfi_effects *effects, int64_t now_ms, rf_error *err)
+rf_code rfi_profile_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *message,
+                           rfi_effects *effects, int64_t now_ms, rf_error *err)
 {
     bool changed = false;
     rf_code rc = RF_OK;
@@ -86,8 +86,8 @@ rf_code rfi_job_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rf_fail
     RF_TRY(rfi_attempt_log(tx, job, "failed", name, message, end.now_ms, err));
     RF_TRY(rfi_leavings_doom(tx, job, true, end.now_ms, err));
     if (job->kind == RF_JOB_PROFILE)
-        RF_TRY(profile_failed(s, tx, job, message, effects, end.now_ms, err));
-    rfi_effects_end(effects, job, RF_JOB_FAILED);
+        RF_TRY(rfi_profile_failed(s, tx, job, message, effects, end.now_ms, err));
+    rfi_effects_end(effects, job, RF_JOB_FAILED, name, message);
 out:
     return rc;
 }
@@ -104,9 +104,8 @@ static rf_code cancelled(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, rfi_e
     RF_TRY(rfi_attempt_log(tx, job, "cancelled", "", job->cancel_reason, end.now_ms, err));
     RF_TRY(rfi_leavings_doom(tx, job, true, end.now_ms, err));
     if (job->kind == RF_JOB_PROFILE)
-        RF_TRY(profile_failed(s, tx, job, "the table was not profiled: its profile was cancelled", effects,
-                              end.now_ms, err));
-    rfi_effects_end(effects, job, RF_JOB_CANCELLED);
+        RF_TRY(rfi_profile_failed(s, tx, job, RFI_PROFILE_CANCELLED, effects, end.now_ms, err));
+    rfi_effects_end(effects, job, RF_JOB_CANCELLED, "", "");
 out:
     return rc;
 }
@@ -153,8 +152,7 @@ static rf_code requeue(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const a
     next.run_at_ms = now_ms + how->delay_ms;
     RF_TRY(rf_db_outbox_put(tx, job->id, next.token, now_ms, err));
     rfi_effects_offer(effects, s, &next);
-    rfi_effects_update(effects, job, RF_JOB_QUEUED, "");
-    effects->retries++;
+    rfi_effects_again(effects, job, how->error_class, *how->message ? how->message : how->detail);
 out:
     return rc;
 }

@@ -21,7 +21,7 @@ static rf_code write_taken_back(rf_db_tx *tx, void *arg, rf_error *err)
     rf_code rc = RF_OK;
     rfi_effects_reset(&t->effects);
     for (int32_t i = 0; i < t->n; i++)
-        RF_TRY(rfi_attempt_released(t->s, tx, &t->jobs[i], "the server was restarted", &t->effects, err));
+        RF_TRY(rfi_attempt_released(t->s, tx, &t->jobs[i], "the server began anew", &t->effects, err));
     RF_TRY(rfi_effects_check(&t->effects, err));
 out:
     return rc;
@@ -65,6 +65,54 @@ out:
     return rc;
 }
 
+/* ------------------------------------------------------------------ samples that nobody fetches */
+
+static rf_code write_abandoned(rf_db_tx *tx, void *arg, rf_error *err)
+{
+    taking_back *const t = arg;
+    rf_code rc = RF_OK;
+    rfi_effects_reset(&t->effects);
+    for (int32_t i = 0; i < t->n; i++) {
+        rf_job job = t->jobs[i];
+        if (job.kind != RF_JOB_SAMPLE)
+            continue;
+        job.cancel_reason = "abandoned";
+        RF_TRY(rfi_job_ended_as_asked(t->s, tx, &job, &t->effects, err));
+    }
+    RF_TRY(rfi_effects_check(&t->effects, err));
+out:
+    return rc;
+}
+
+static rf_code abandon(rf_scheduler *s, const rf_job *jobs, int32_t n, rf_error *err)
+{
+    taking_back t = {.s = s, .jobs = jobs, .n = n};
+    bool some = false;
+    rf_code rc = RF_OK;
+    rfi_effects_init(&t.effects);
+    for (int32_t i = 0; i < n; i++)
+        some |= jobs[i].kind == RF_JOB_SAMPLE;
+    if (some)
+        RF_TRY(rf_db_write(s->db, write_abandoned, &t, err));
+    rfi_effects_run(&t.effects, s);
+out:
+    rfi_effects_free(&t.effects);
+    return rc;
+}
+
+/* Who fetched them was connected to the process that died. */
+static rf_code end_abandoned(rf_scheduler *s, rf_error *err)
+{
+    int32_t seen = 0;
+    rf_code rc = RF_OK;
+    RF_TRY(each_page(s, RF_JOB_QUEUED, abandon, &seen, err));
+    RF_TRY(each_page(s, RF_JOB_RUNNING, abandon, &seen, err));
+out:
+    return rc;
+}
+
+/* ------------------------------------------------------------------ reconcile and recover */
+
 rf_code rf_scheduler_reconcile(rf_scheduler *s, int32_t *n, rf_error *err)
 {
     uint64_t epoch = 0;
@@ -100,6 +148,7 @@ rf_code rf_scheduler_recover(rf_scheduler *s, rf_error *err)
     RFI_READ(s, tx, rf_db_pauses_list(tx, &arena, &paused, &n, err));
     for (int32_t i = 0; i < n; i++)
         RF_TRY(rf_queue_pause(s->queue, strcmp(paused[i], RFI_ALL_CLASSES) ? paused[i] : NULL, true, err));
+    RF_TRY(end_abandoned(s, err));
     RF_TRY(rf_scheduler_reconcile(s, NULL, err));
 out:
     rf_arena_free(&arena);

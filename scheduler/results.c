@@ -257,7 +257,7 @@ rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const
         RF_TRY(rf_db_job_set_result(tx, job->id, result, err));
     RF_TRY(rfi_attempt_log(tx, job, "completed", "", "", now_ms, err));
     RF_TRY(rfi_leavings_doom(tx, job, false, now_ms, err));
-    rfi_effects_end(effects, job, RF_JOB_COMPLETED);
+    rfi_effects_end(effects, job, RF_JOB_COMPLETED, "", "");
 out:
     rf_arena_free(&arena);
     return rc;

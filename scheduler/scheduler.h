@@ -87,7 +87,8 @@ rf_code rf_scheduler_overdue(rf_scheduler *s, int32_t *n, rf_error *err) RF_MUST
 rf_code rf_scheduler_reconcile(rf_scheduler *s, int32_t *n, rf_error *err) RF_MUST_CHECK;
 /* Old rows, doomed and orphaned objects. */
 rf_code rf_scheduler_clean(rf_scheduler *s, int32_t *n, rf_error *err) RF_MUST_CHECK;
-/* What start does first: pauses are told to the queue, then rf_scheduler_reconcile. */
+/* What start does first: pauses are told to the queue, samples end (whoever fetched them was connected to the process
+ * that died), then rf_scheduler_reconcile. */
 rf_code rf_scheduler_recover(rf_scheduler *s, rf_error *err) RF_MUST_CHECK;
 
 /* ------------------------------------------------------------------ replies to repeated requests */

@@ -30,7 +30,8 @@ enum {
     RFI_SNAPSHOT_MS = 2000,    /* progress goes into the database this rare */
 };
 
-#define RFI_ALL_CLASSES "all" /* in the table of pauses and for admins */
+#define RFI_PROFILE_CANCELLED "its profile was cancelled; upload it again"
+#define RFI_ALL_CLASSES       "all" /* in the table of pauses and for admins */
 
 typedef struct rfi_cleared {
     int64_t job_id, token;
@@ -85,22 +86,30 @@ bool rfi_stopping(rf_scheduler *s);
 
 /* ------------------------------------------------------------------ effects (effects.c) */
 
+/* An update for those who watch a job. */
+typedef struct rfi_update {
+    int64_t job_id;
+    bool last;
+    const char *json;
+} rfi_update;
+
+/* The end of a job, or of an attempt whose job goes again (state QUEUED). */
+typedef struct rfi_ending {
+    int64_t job_id, user_id;
+    rf_job_kind kind;
+    rf_job_state state;
+    const char *error_class, *message;
+} rfi_ending;
+
 typedef struct rfi_effects {
     rf_arena arena; /* texts of the offers and updates */
     rf_offer *offers;
     rf_lease_id *settled, *withdrawn;
     rf_lease_id *credited; /* worker_id holds the number of parts */
-    struct rfi_update {
-        int64_t job_id;
-        bool last;
-        const char *json;
-    } * updates;
+    rfi_update *updates;
     int32_t n_offers, n_settled, n_withdrawn, n_credited, n_updates;
     int32_t room_offers, room_settled, room_withdrawn, room_credited, room_updates;
-    struct {
-        rf_job_kind kind;
-        rf_job_state state;
-    } * ends;
+    rfi_ending *ends;
     int32_t n_ends, room_ends;
     int64_t crashes, retries, fenced;
 } rfi_effects;
@@ -117,8 +126,11 @@ void rfi_effects_withdraw(rfi_effects *effects, int64_t job_id, int64_t token);
 void rfi_effects_credit(rfi_effects *effects, int64_t job_id, int64_t token, int64_t parts);
 /* {"state", "attempt", "progress"} for those who watch; bare jobs (noop) are not watched. `progress` is JSON or "". */
 void rfi_effects_update(rfi_effects *effects, const rf_job *job, rf_job_state state, const char *progress);
-/* The job has ended: settled, the last update, counted. */
-void rfi_effects_end(rfi_effects *effects, const rf_job *job, rf_job_state state);
+/* The job has ended: settled, the last update, counted, logged. The reason: a class and a sentence, or "" and "". */
+void rfi_effects_end(rfi_effects *effects, const rf_job *job, rf_job_state state, const char *error_class,
+                     const char *message);
+/* An attempt ended for that reason and the job goes again: the update, counted, logged. */
+void rfi_effects_again(rfi_effects *effects, const rf_job *job, const char *error_class, const char *message);
 rf_code rfi_effects_check(const rfi_effects *effects, rf_error *err) RF_MUST_CHECK;
 /* After the commit. What fails is made good by the relay and the reconciler; it is logged. */
 void rfi_effects_run(rfi_effects *effects, rf_scheduler *s);
@@ -192,6 +204,9 @@ rf_code rfi_job_ended_as_asked(rf_scheduler *s, rf_db_tx *tx, const rf_job *job,
                                rf_error *err) RF_MUST_CHECK;
 rf_code rfi_outcome_done(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *body,
                          rfi_effects *effects, rf_error *err) RF_MUST_CHECK;
+/* There will be no profile: the dataset is invalid, and what waits for it fails with it. */
+rf_code rfi_profile_failed(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, const char *message,
+                           rfi_effects *effects, int64_t now_ms, rf_error *err) RF_MUST_CHECK;
 /* Into the history of attempts, if this one began. */
 rf_code rfi_attempt_log(rf_db_tx *tx, const rf_job *job, const char *outcome, const char *error_class,
                         const char *message, int64_t now_ms, rf_error *err) RF_MUST_CHECK;

@@ -704,6 +704,34 @@ static void a_reader_that_leaves_takes_the_parts_along(void **state)
     assert_int_equal(objects(h), before - 1);
 }
 
+static void a_sample_ends_with_the_server_that_sent_it(void **state)
+{
+    house *const h = *state;
+    rf_error err = {0};
+    const int64_t model = a_model(h);
+    const int32_t before = objects(h);
+    const int64_t waiting = sample(h, model), running = sample(h, model);
+    send_part(h, waiting, house_start(h, waiting), 0);
+    house_die(h);
+    assert_int_equal(house_state(h, waiting), RF_JOB_CANCELLED);
+    assert_int_equal(house_state(h, running), RF_JOB_CANCELLED);
+    assert_ok(rf_scheduler_clean(h->s, NULL, &err));
+    assert_int_equal(objects(h), before);
+}
+
+static void a_profile_that_is_cancelled_leaves_nothing_waiting_for_it(void **state)
+{
+    house *const h = *state;
+    rf_error err = {0};
+    rf_job_state after;
+    const int64_t id = upload_plain(h);
+    const int64_t job = generate(h, id, NULL);
+    assert_ok(rf_job_cancel(h->s, h->user, dataset_of(h, id).profile_job_id, "user", &after, &err));
+    assert_int_equal(after, RF_JOB_CANCELLED);
+    assert_int_equal(dataset_of(h, id).status, RF_DATASET_INVALID);
+    assert_int_equal(house_state(h, job), RF_JOB_FAILED);
+}
+
 static void those_who_watch_see_each_step_and_the_end(void **state)
 {
     house *const h = *state;
@@ -761,6 +789,8 @@ int main(void)
         TEST(parts_are_sent_in_order_once_and_then_deleted),
         TEST(a_sample_whose_worker_dies_goes_on_where_its_reader_is),
         TEST(a_reader_that_leaves_takes_the_parts_along),
+        TEST(a_sample_ends_with_the_server_that_sent_it),
+        TEST(a_profile_that_is_cancelled_leaves_nothing_waiting_for_it),
         TEST(those_who_watch_see_each_step_and_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

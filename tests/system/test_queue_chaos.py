@@ -29,7 +29,7 @@ class Chaos(ServiceCase):
         db.execute("BEGIN IMMEDIATE")
         first = db.execute("UPDATE sequences SET last = last + ? WHERE name = 'jobs' RETURNING last", (JOBS,)).fetchone()[0]
         ids = range(first - JOBS + 1, first + 1)
-        db.executemany(INSERT, [(i, PLAN % draw.choice([0, 0, 1, 5]), now, now) for i in ids])
+        db.executemany(INSERT, [(i, PLAN % draw.choice([0, 5, 20, 30]), now, now) for i in ids])
         db.executemany("INSERT INTO outbox (job_id, token, created_ms) VALUES (?, 1, ?)", [(i, now) for i in ids])
         db.execute("COMMIT")
         return ids
