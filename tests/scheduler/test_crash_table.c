@@ -4,6 +4,8 @@
  * a job's whole life in turn, and lets the server die there; the others are the rows of the crash table, one by one. */
 #include "scheduler_rig.h"
 
+#include "core/alloc.h"
+
 /* Plays worker and server until the job has ended; at most some rounds. Failures of the database pass. */
 static void live_on(house *h, int64_t job)
 {
@@ -89,6 +91,46 @@ static void any_statement_may_fail_and_each_job_ends_once(void **state)
             nth++;
         assert_true(nth > 8); /* it reached into the end */
     }
+}
+
+/* As live_with_a_fault, with the nth piece of memory that is not there. */
+static bool live_without_memory(house *h, int64_t nth, int64_t *submitted)
+{
+    rf_error err = {0};
+    rf_receipt receipt = {0};
+    rf_arena arena;
+    rf_arena_init(&arena);
+    rf_alloc_fail_at(nth);
+    const rf_code rc = rf_job_submit_noop(h->s, &(rf_noop){.user_id = h->user}, NULL, &arena, &receipt, &err);
+    bool reached = rf_alloc_count() >= nth;
+    rf_alloc_fail_at(0);
+    rf_arena_free(&arena);
+    if (rc != RF_OK)
+        return true;
+    ++*submitted;
+    int64_t token = 0;
+    const int64_t got = house_lease(h, &token); /* not offered: the relay will */
+    if (got) {
+        house_send(h, RF_EVENT_STARTED, got, token, "{\"device\":\"cpu\"}");
+        house_done(h, got, token);
+    }
+    rf_alloc_fail_at(nth);
+    if (rf_scheduler_apply(h->s, 0, NULL, &err) != RF_OK)
+        reached = true;
+    reached |= rf_alloc_count() >= nth;
+    rf_alloc_fail_at(0);
+    live_on(h, receipt.id);
+    check_ended_once(h, receipt.id);
+    return reached;
+}
+
+static void any_allocation_may_fail_and_each_job_ends_once(void **state)
+{
+    house *const h = *state;
+    int64_t nth = 1, submitted = 0;
+    while (live_without_memory(h, nth, &submitted))
+        nth++;
+    assert_true(nth > 5 && submitted > 3);
 }
 
 /* ------------------------------------------------------------------ row by row */
@@ -345,6 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(any_statement_may_fail_and_each_job_ends_once),
+        TEST(any_allocation_may_fail_and_each_job_ends_once),
         TEST(committed_and_not_offered_is_found_by_the_relay),
         TEST(offered_twice_is_handed_out_once),
         TEST(leased_and_never_begun_is_handed_out_again_and_is_no_crash),
