@@ -12,7 +12,8 @@ enum {
     FRONT_MAX = 512,
     FRONT_PER_SLOT = 4, /* room in front, so that few texts share a place */
     FRONT_PATIENCE = 64,
-    FRONT_TRIALS = 32, /* factors, until no two texts share a place */
+    FRONT_TRIALS = 32,   /* factors, until no two texts share a place */
+    FAR_SLOTS = 1 << 15, /* more do not stay in a core's caches      */
     SHORT_TEXT = RFI_DICT_SHORT,
     TEXTS_MAX = INT32_MAX - 1,
 };
@@ -205,13 +206,13 @@ static bool grow(rfi_dict *dict)
     const size_t n_old = dict->slots ? (size_t)dict->slot_mask + 1 : 0;
     const size_t n_slots = n_old ? n_old * 2 : FIRST_SLOTS;
     const size_t n_front = n_slots < FRONT_MAX / FRONT_PER_SLOT ? n_slots * FRONT_PER_SLOT : FRONT_MAX;
-    rfi_dict_slot *slots = NULL;
+    rfi_dict_slot *slots = rf_malloc_long(n_slots * sizeof *slots);
     rfi_dict_front *front = NULL;
-    if (RF_NEW_ARRAY(&slots, n_slots, "a dictionary", NULL) != RF_OK ||
-        RF_NEW_ARRAY(&front, n_front, "a dictionary", NULL) != RF_OK) {
+    if (!slots || RF_NEW_ARRAY(&front, n_front, "a dictionary", NULL) != RF_OK) {
         rf_free(slots);
         return false;
     }
+    memset(slots, 0, n_slots * sizeof *slots);
     for (size_t i = 0; i < n_old; i++)
         if (dict->slots[i].stored)
             put_slot(slots, (uint32_t)(n_slots - 1), dict->slots[i].tag, STORED(dict->slots[i].stored));
@@ -313,6 +314,22 @@ static bool ready(rfi_dict *dict)
     return !dict->failed;
 }
 
+static uint64_t hash_of(const rfi_dict *dict, const char *text, size_t length, const uint64_t words[4])
+{
+    return length > SHORT_TEXT ? hash_long(dict->key, text, length)
+                               : fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
+}
+
+void rfi_dict_fetch(const rfi_dict *dict, const char *text, size_t length, const char *limit)
+{
+    uint64_t words[4] = {0};
+    if (dict->slot_mask < FAR_SLOTS)
+        return;
+    if (length <= SHORT_TEXT)
+        words_of(text, length, limit, words);
+    __builtin_prefetch(&dict->slots[(uint32_t)(hash_of(dict, text, length, words) >> 32) & dict->slot_mask]);
+}
+
 /* The code of a text that the front may hold, or already holds. */
 static int32_t front_code(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
 {
@@ -322,8 +339,7 @@ static int32_t front_code(rfi_dict *dict, const char *text, size_t length, const
     if (memcmp(front->words, words, sizeof words) == 0 && front->length == length &&
         (front->code >= 0 || !quoted))
         return front->code;
-    const uint64_t hash = length > SHORT_TEXT ? hash_long(dict->key, text, length)
-                                              : fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
+    const uint64_t hash = hash_of(dict, text, length, words);
     const int32_t code = find_or_keep(dict, hash, text, length, quoted);
     const bool plain = !quoted || rfi_tokens_find(dict->tokens, text, length) < 0;
     if (plain && !dict->failed && !memchr(text, '"', length)) {

@@ -140,6 +140,9 @@ static inline int32_t rfi_dict_code_quoted(rfi_dict *dict, const char *text, siz
     return rfi_dict_code_slow(dict, text, length, limit, true);
 }
 
+/* Fetches what the look-up of a text will need, when that is far away. For several texts before the first look-up. */
+void rfi_dict_fetch(const rfi_dict *dict, const char *text, size_t length, const char *limit);
+
 /* ---- whole dictionaries -------------------------------------------------------------------- */
 
 /* Adds the texts of `from` in its order; map (from->n) gives their codes here. */

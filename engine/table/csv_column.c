@@ -195,10 +195,20 @@ static int32_t read_text_slowly(void *arg, int64_t i)
     return rfi_dict_code(run->dict, cell.text, cell.length, cell.text + cell.length);
 }
 
+/* Quotes inside of a cell in quotes lead astray, but to nothing worse than a useless look. */
+static void fetch_text(void *arg, int64_t i)
+{
+    const column_run *run = arg;
+    const raw_cell raw = cell_at(run->cells, i);
+    const size_t quote = raw.length > 2 && raw.text[0] == '"';
+    if (raw.length)
+        rfi_dict_fetch(run->dict, raw.text + quote, raw.length - 2 * quote, run->cells->limit);
+}
+
 static void read_texts(column_run *run, int32_t *codes)
 {
     const rfi_text_road road = {
-        .cells = *run->cells, .dict = run->dict, .door = read_text_slowly, .arg = run};
+        .cells = *run->cells, .dict = run->dict, .door = read_text_slowly, .soon = fetch_text, .arg = run};
     rfi_text_facts seen = {0};
     if (!run->read->file->syntax.latin1)
         rfi_texts_read(&road, codes, &seen);

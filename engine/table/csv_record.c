@@ -123,17 +123,21 @@ size_t rfi_csv_index_cells(uint32_t *ends, rfi_csv_marks *marks, const char *dat
 /* Every quote inside must be doubled; the copy keeps one of each two. */
 static bool undouble(rfi_csv_cell *cell, rf_buf *scratch)
 {
+    const char *from = cell->text, *const end = from + cell->length;
     rf_buf_clear(scratch);
     if (!rf_buf_reserve(scratch, cell->length))
         return true; /* the caller sees scratch->failed */
-    size_t n = 0;
-    for (size_t i = 0; i < cell->length; i++) {
-        if (cell->text[i] == '"' && (++i == cell->length || cell->text[i] != '"'))
+    char *to = scratch->data;
+    for (const char *quote; (quote = memchr(from, '"', (size_t)(end - from))); from = quote + 2) {
+        if (quote + 1 == end || quote[1] != '"')
             return false;
-        scratch->data[n++] = cell->text[i];
+        memcpy(to, from, (size_t)(quote + 1 - from));
+        to += quote + 1 - from;
     }
+    if (end > from)
+        memcpy(to, from, (size_t)(end - from));
     cell->text = scratch->data;
-    cell->length = n;
+    cell->length = (size_t)(to + (end - from) - scratch->data);
     return true;
 }
 

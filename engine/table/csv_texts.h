@@ -17,6 +17,7 @@ typedef struct rfi_text_road {
     rfi_csv_cells cells;
     const rfi_dict *dict;
     rfi_text_door *door;
+    void (*soon)(void *arg, int64_t i); /* cell i will come to the door soon; or NULL */
     void *arg;
 } rfi_text_road;
 
