@@ -21,6 +21,10 @@
 #include "core/alloc.h"
 #include "scheduler/scheduler_state.h"
 
+enum {
+    DEVICES_LOST_MAX = 100
+}; /* attempts of a job that may end so: a machine without any device left must not try for ever */
+
 /* ------------------------------------------------------------------ parts of every end */
 
 rf_code rfi_attempt_log(rf_db_tx *tx, const rf_job *job, const char *outcome, const char *error_class,
@@ -169,6 +173,12 @@ rf_code rfi_attempt_released(rf_scheduler *s, rf_db_tx *tx, const rf_job *job, c
     return requeue(s, tx, job, &how, effects, err);
 }
 
+/* A worker that ends before it can say that it began is nobody's fault at first; if it goes on so, it does so slowly. */
+static int64_t unbegun_delay_ms(rf_scheduler *s, const rf_job *job)
+{
+    return job->token < 3 ? 0 : rfi_retry_delay_ms(s, job->token < 12 ? (int32_t)job->token - 3 : 9);
+}
+
 /* Whether a failure of that class may be tried again, and how. */
 static bool may_try_again(rf_scheduler *s, const rf_job *job, rf_failure failure, again *how)
 {
@@ -184,10 +194,10 @@ static bool may_try_again(rf_scheduler *s, const rf_job *job, rf_failure failure
     case RF_FAILURE_DEVICE:
         how->attempts = -began;
         how->delay_ms = rfi_retry_delay_ms(s, 0);
-        return true;
+        return job->token < DEVICES_LOST_MAX;
     case RF_FAILURE_CRASH:
         how->crashes = began;
-        how->delay_ms = began ? rfi_retry_delay_ms(s, job->crashes) : 0;
+        how->delay_ms = began ? rfi_retry_delay_ms(s, job->crashes) : unbegun_delay_ms(s, job);
         return job->crashes + began < s->options.max_crashes;
     default:
         return false;

@@ -92,6 +92,12 @@ out:
     return rc;
 }
 
+/* As large as a number may be that every reader of JSON keeps exactly. */
+static int64_t drawn_seed(rf_scheduler *s)
+{
+    return (int64_t)(rfi_random(s) >> 11);
+}
+
 /* Commits what fn does, and carries out what follows from it. */
 static rf_code commit(rf_scheduler *s, rf_db_write_fn fn, void *arg, rfi_effects *effects, rf_error *err)
 {
@@ -212,7 +218,7 @@ rf_code rf_job_submit_generation(rf_scheduler *s, const rf_generation *ask, cons
     rf_code rc = RF_OK;
     *out = (rf_receipt){.reply = ""};
     RF_TRY(check_sizes(ask, err));
-    w.seed = ask->has_seed ? ask->seed : (int64_t)(rfi_random(s) >> 1);
+    w.seed = ask->has_seed ? ask->seed : drawn_seed(s);
     rfi_effects_init(&w.effects);
     RF_TRY(commit(s, write_generation, &w, &w.effects, err));
     *out = w.receipt;
@@ -322,7 +328,7 @@ rf_code rf_job_submit_sampling(rf_scheduler *s, const rf_sampling *ask, const rf
         return rf_fail(err, RF_USAGE, "seed: it is a whole number from 0 to 2^63 - 1");
     if (ask->format && strcmp(ask->format, "csv") && strcmp(ask->format, "ndjson"))
         return rf_fail(err, RF_USAGE, "format: csv or ndjson");
-    w.seed = ask->has_seed ? ask->seed : (int64_t)(rfi_random(s) >> 1);
+    w.seed = ask->has_seed ? ask->seed : drawn_seed(s);
     rfi_effects_init(&w.effects);
     RF_TRY(commit(s, write_sampling, &w, &w.effects, err));
     *out = w.receipt;
