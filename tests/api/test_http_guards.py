@@ -513,7 +513,7 @@ class LeavingClients(Case):
         self.assertTrue(until(lambda: self.server.descriptors() <= before + 1), self.server.descriptors())
 
     def test_silent_streams_ping_and_are_limited_for_a_user(self):
-        bearer = b"Authorization: Bearer " + self.server.token.encode() + b"\r\n"
+        bearer = b"Authorization: Bearer " + self.server.admin.encode() + b"\r\n"
         ask = b"GET /events HTTP/1.1\r\nHost: localhost\r\n" + bearer + b"\r\n"
         streams = []
         for _ in range(5):
@@ -523,7 +523,9 @@ class LeavingClients(Case):
         for sock in streams:
             got = b""
             while b": ping" not in got:
-                got += sock.recv(1000)
+                part = sock.recv(1000)
+                self.assertTrue(part, got)
+                got += part
             self.assertIn(b"text/event-stream", got)
         with self.server.connect() as sock:
             sock.sendall(ask)
