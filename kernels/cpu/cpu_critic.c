@@ -26,32 +26,30 @@ void RFI_FN(rfi_interpolate)(rf_device *device, const rf_interpolate *op)
 
 /* ------------------------------------------------------------------ leaky ReLU and dropout */
 
-/* keep[i] = 2 or 0 by bit (element + i) of the draw. `words` holds them from word element / 32 on, and one more. */
-static void expand_bits(float *keep, const uint32_t *words, uint32_t element, int32_t n)
+/* Sixteen bits of the draw from element on. `words` holds them from word first / 32 on, and one more. */
+RFI_INLINE uint32_t bits_at(const uint32_t *words, uint32_t first, uint32_t element)
 {
-    for (int32_t i = 0; i < n; i += RFI_LANES) {
-        uint32_t at = (element & 31) + (uint32_t)i;
-        uint64_t window = words[at / 32] | (uint64_t)words[at / 32 + 1] << 32;
-        v16_store(keep + i, v16_where((uint32_t)(window >> (at & 31)) & 0xFFFF, v16_set(2.0f)));
-    }
+    uint32_t at = element - (first & ~31u);
+    uint64_t window = words[at / 32] | (uint64_t)words[at / 32 + 1] << 32;
+    return (uint32_t)(window >> (at & 31)) & 0xFFFF;
 }
 
 static void leaky_piece(const rf_leaky_dropout *op, const rf_draw *draw, int32_t r, int32_t left, int32_t n)
 {
-    uint32_t element = (uint32_t)r * (uint32_t)op->a.cols + (uint32_t)left;
+    const uint32_t element = (uint32_t)r * (uint32_t)op->a.cols + (uint32_t)left;
     uint32_t words[DROP_PIECE / 32 + 8];
-    float keep[DROP_PIECE];
     int32_t skip;
     RFI_FN(rfi_words_at)(words, &skip, *draw, element / 32, n / 32 + 2);
-    expand_bits(keep, words + skip, element, n);
     const float *a = op->a.data + r * op->a.ld + left;
-    float *y = op->y.data + r * op->y.ld + left;
-    float *restrict mask = op->mask.data + r * op->mask.ld + left;
-    for (int32_t c = 0; c < n; c++) {
-        float x = a[c];
-        float times = keep[c] * (x > 0.0f ? 1.0f : 0.2f);
-        mask[c] = times;
-        y[c] = times * x;
+    float *y = op->y.data + r * op->y.ld + left, *mask = op->mask.data + r * op->mask.ld + left;
+    for (int32_t c = 0; c < n; c += RFI_LANES) {
+        const int here = rfi_min32(RFI_LANES, n - c);
+        const v16 x = v16_load_n(a + c, here);
+        const v16 keep = v16_where(bits_at(words + skip, element, element + (uint32_t)c), v16_set(2.0f));
+        const v16 slope = v16_add(v16_where_positive(x, v16_set(0.8f)), v16_set(0.2f)); /* exactly 1 or 0.2 */
+        const v16 times = v16_mul(keep, slope);
+        v16_store_n(mask + c, times, here);
+        v16_store_n(y + c, v16_mul(times, x), here);
     }
 }
 

@@ -152,36 +152,31 @@ typedef struct latent_job {
     float *row_loss;
 } latent_job;
 
-static void latent_gradient(const latent_job *job, int32_t r)
+/* The row's gradient; returns its loss, the sum of 1 + logvar - mu^2 - e^logvar, a lane for each sixteenth element. Lanes past
+ * the last element hold zeros, whose loss is 1 + 0 - 0 - 1. */
+static float latent_row(const latent_job *job, int32_t r)
 {
     const rf_latent_back *op = job->op;
-    int32_t width = op->dz.cols;
-    const float *restrict mu = op->code.data + r * op->code.ld, *restrict logvar = mu + width;
-    const float *restrict dz = op->dz.data + r * op->dz.ld, *restrict eps = op->eps.data + r * op->eps.ld;
-    float *restrict dmu = op->dcode.data + r * op->dcode.ld, *restrict dlogvar = dmu + width;
-    float share = job->share;
-    for (int32_t c = 0; c < width; c++) {
-        float root = rf_exp_f32(0.5f * logvar[c]);
-        float variance = rf_exp_f32(logvar[c]);
-        dmu[c] = fmaf(mu[c], share, dz[c]);
-        dlogvar[c] = fmaf(0.5f * dz[c] * eps[c], root, 0.5f * share * (variance - 1.0f));
-    }
-}
-
-/* sum over the row of 1 + logvar - mu^2 - e^logvar, a lane for each sixteenth element */
-static float latent_loss(const rf_latent_back *op, int32_t r)
-{
-    int32_t width = op->dz.cols;
-    const float *mu = op->code.data + r * op->code.ld, *logvar = mu + width;
+    const int32_t width = op->dz.cols;
+    const float *mu = op->code.data + r * op->code.ld, *dz = op->dz.data + r * op->dz.ld;
+    const float *eps = op->eps.data + r * op->eps.ld;
+    float *dmu = op->dcode.data + r * op->dcode.ld;
+    const v16 share = v16_set(job->share), half = v16_set(0.5f), one = v16_set(1.0f);
     v16 sums = v16_zero();
     for (int32_t c = 0; c < width; c += RFI_LANES) {
-        int32_t here = rfi_min32(RFI_LANES, width - c);
-        float x[RFI_LANES], l[RFI_LANES];
-        v16_store(x, v16_load_n(mu + c, here));
-        v16_store(l, v16_load_n(logvar + c, here));
-        for (int32_t i = 0; i < RFI_LANES; i++) /* a lane without an element: 1 + 0 - 0 - 1 */
-            x[i] = fmaf(-x[i], x[i], 1.0f + l[i]) - rf_exp_f32(l[i]);
-        sums = v16_add(sums, v16_load(x));
+        const int here = rfi_min32(RFI_LANES, width - c);
+        const v16 m = v16_load_n(mu + c, here), l = v16_load_n(mu + width + c, here);
+        const v16 d = v16_load_n(dz + c, here);
+        float x[RFI_LANES];
+        v16_store(x, v16_mul(half, l));
+        for (int32_t i = 0; i < RFI_LANES; i++)
+            x[i] = rf_exp_f32(x[i]);
+        const v16 root = v16_load(x), variance = v16_mul(root, root);
+        const v16 drawn = v16_mul(v16_mul(half, d), v16_load_n(eps + c, here));
+        const v16 pull = v16_mul(v16_mul(half, share), v16_sub(variance, one));
+        v16_store_n(dmu + c, v16_fma(m, share, d), here);
+        v16_store_n(dmu + width + c, v16_fma(drawn, root, pull), here);
+        sums = v16_add(sums, v16_sub(v16_sub(v16_add(one, l), v16_mul(m, m)), variance));
     }
     return v16_sum(sums);
 }
@@ -195,8 +190,7 @@ static void latent_rows(void *arg, int32_t first, int32_t end)
             memset(op->dcode.data + r * op->dcode.ld, 0, (size_t)op->dcode.cols * sizeof(float));
             continue;
         }
-        latent_gradient(job, r);
-        job->row_loss[r] = latent_loss(op, r);
+        job->row_loss[r] = latent_row(job, r);
     }
 }
 

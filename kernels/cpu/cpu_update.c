@@ -13,10 +13,9 @@ enum {
     GRAD_FLOATS = 12288,         /* a task's gradient: 48 KB                           */
     GRAD_ROWS = RFI_COLUMN_ROWS, /* at most so many rows of w at once                  */
     STRIP_COLS = 512,            /* and so many columns; a multiple of every RFI_PANEL */
-    FEW_TASKS = 8,               /* a small matrix is still cut into so many           */
-    ADDITIONS_MAX = 1024,        /* rows to add that are sorted at a time              */
-    STRIP = 64,                  /* columns of an addition in registers                */
-    LOOK_AHEAD = 4,              /* additions between a fetch and its use              */
+    TASKS_A_THREAD = 4,          /* a small matrix is still cut into so many           */
+    ADDITIONS_MAX = 1024,        /* rows to add that are listed at a time              */
+    STRIP = 64,                  /* columns that are added at a time                   */
 };
 
 /* ------------------------------------------------------------------ Adam over a run of weights */
@@ -108,8 +107,8 @@ static void add_dense(const update_job *job, int worker, const patch *p)
 
 /* ------------------------------------------------------------------ rows that are added
  *
- * One-hot inputs add rows of b to single rows of w. Those that fall into the patch are listed, sorted by row of w (keeping
- * their order within a row, which is the order of the sum), and added while that row is in registers.
+ * One-hot inputs add rows of b to single rows of w. Those that fall into the patch are listed, then added strip by strip: a strip of the
+ * patch and of b stays in the first-level cache.
  */
 typedef struct addition {
     const float *b; /* at the patch's left column */
@@ -119,72 +118,40 @@ typedef struct addition {
 
 typedef struct additions {
     int32_t n;
-    addition list[ADDITIONS_MAX], sorted[ADDITIONS_MAX + LOOK_AHEAD];
+    addition list[ADDITIONS_MAX];
 } additions;
 
-/* Adds `n` rows to one row of the gradient, a strip of it. */
-RFI_INLINE void add_strip(float *g, const addition *list, int32_t n, int32_t left)
+static void add_strip(const patch *p, const additions *a, int32_t left)
 {
-    v16 sum[STRIP / RFI_LANES];
-    for (int j = 0; j < STRIP / RFI_LANES; j++)
-        sum[j] = v16_load(g + j * RFI_LANES);
-    for (int32_t i = 0; i < n; i++) {
-        v16 times = v16_set(list[i].times);
-        for (int j = 0; j < STRIP / RFI_LANES; j++) {
-            __builtin_prefetch(list[i + LOOK_AHEAD].b + left + j * RFI_LANES);
-            sum[j] = v16_fma(times, v16_load(list[i].b + left + j * RFI_LANES), sum[j]);
-        }
+    for (int32_t i = 0; i < a->n; i++) {
+        const addition *add = &a->list[i];
+        float *g = p->g + (int64_t)add->row * p->ld + left;
+        v16 times = v16_set(add->times);
+        for (int j = 0; j < STRIP; j += RFI_LANES)
+            v16_store(g + j, v16_fma(times, v16_load(add->b + left + j), v16_load(g + j)));
     }
-    for (int j = 0; j < STRIP / RFI_LANES; j++)
-        v16_store(g + j * RFI_LANES, sum[j]);
 }
 
 /* The same for the columns that are left over. */
-static void add_rest(float *g, const addition *list, int32_t n, int32_t left, int32_t width)
+static void add_rest(const patch *p, const additions *a, int32_t left)
 {
-    for (int32_t c = left; c < width; c += RFI_LANES) {
-        int here = rfi_min32(RFI_LANES, width - c);
-        v16 sum = v16_load_n(g + c - left, here);
-        for (int32_t i = 0; i < n; i++)
-            sum = v16_fma(v16_set(list[i].times), v16_load_n(list[i].b + c, here), sum);
-        v16_store_n(g + c - left, sum, here);
+    for (int32_t i = 0; i < a->n; i++) {
+        const addition *add = &a->list[i];
+        float *g = p->g + (int64_t)add->row * p->ld;
+        for (int32_t c = left; c < p->right - p->left; c += RFI_LANES) {
+            int here = rfi_min32(RFI_LANES, p->right - p->left - c);
+            v16 sum = v16_fma(v16_set(add->times), v16_load_n(add->b + c, here), v16_load_n(g + c, here));
+            v16_store_n(g + c, sum, here);
+        }
     }
 }
 
-/* start[row] = where the additions of that row of the patch begin in `sorted`. */
-static void sort_by_row(additions *a, int32_t start[GRAD_ROWS + 1])
-{
-    int32_t next[GRAD_ROWS];
-    memset(start, 0, (GRAD_ROWS + 1) * sizeof *start);
-    for (int32_t i = 0; i < a->n; i++)
-        start[a->list[i].row + 1]++;
-    for (int32_t row = 0; row < GRAD_ROWS; row++) {
-        start[row + 1] += start[row];
-        next[row] = start[row];
-    }
-    for (int32_t i = 0; i < a->n; i++)
-        a->sorted[next[a->list[i].row]++] = a->list[i];
-    for (int32_t i = 0; i < LOOK_AHEAD; i++)
-        a->sorted[a->n + i] = a->sorted[0];
-}
-
-/* Strip by strip, so that the strip's part of b stays in the first-level cache. */
 static void add_all(const patch *p, additions *a)
 {
-    int32_t start[GRAD_ROWS + 1], width = p->right - p->left;
-    if (a->n == 0)
-        return;
-    sort_by_row(a, start);
-    for (int32_t left = 0; left < width; left += STRIP)
-        for (int32_t row = 0; row < p->end - p->first; row++) {
-            const addition *list = a->sorted + start[row];
-            int32_t n = start[row + 1] - start[row];
-            float *g = p->g + (int64_t)row * p->ld + left;
-            if (n > 0 && left + STRIP <= width)
-                add_strip(g, list, n, left);
-            else if (n > 0)
-                add_rest(g, list, n, left, width);
-        }
+    int32_t left = 0;
+    for (; left + STRIP <= p->right - p->left; left += STRIP)
+        add_strip(p, a, left);
+    add_rest(p, a, left);
     a->n = 0;
 }
 
@@ -302,7 +269,8 @@ void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
     update_job job = {.op = op};
     int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
-    job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * FEW_TASKS));
+    int64_t threads = rf_pool_threads(device->pool), tasks = threads == 1 ? 1 : TASKS_A_THREAD * threads;
+    job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * tasks));
     job.n_tasks_a_strip = (int32_t)rfi_divide_up(op->rows, job.rows_a_task);
     if (place_panels(device, &job))
         rfi_run_workers(device, update_task, &job, job.n_tasks_a_strip * rfi_divide_up(op->cols, STRIP_COLS));
@@ -310,27 +278,37 @@ void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 
 /* ------------------------------------------------------------------ a vector */
 
-static void sum_columns(const rf_update_vector *op, float *restrict g, int32_t left, int32_t right)
-{
-    for (int32_t r = 0; r < op->b.rows; r++) {
-        const float *restrict b = op->b.data + r * op->b.ld;
-        float coef = op->coef ? op->coef[r] : 1.0f;
-        for (int32_t c = left; c < right; c++)
-            g[c - left] = fmaf(coef, b[c], g[c - left]);
-    }
-}
-
 enum { VECTOR_STRIP = 64 };
+
+/* g += the sum over rows of columns left..left+n-1, n <= VECTOR_STRIP */
+static void sum_columns(const rf_update_vector *op, float g[VECTOR_STRIP], int32_t left, int32_t n)
+{
+    enum { VECTORS = VECTOR_STRIP / RFI_LANES };
+    v16 sum[VECTORS];
+    for (int j = 0; j < VECTORS; j++)
+        sum[j] = v16_load(g + j * RFI_LANES);
+    for (int32_t r = 0; r < op->b.rows; r++) {
+        const float *b = op->b.data + r * op->b.ld + left;
+        const v16 coef = v16_set(op->coef ? op->coef[r] : 1.0f);
+        for (int j = 0; j < VECTORS; j++) {
+            const int here = rfi_min32(RFI_LANES, n - j * RFI_LANES);
+            if (here > 0)
+                sum[j] = v16_fma(coef, v16_load_n(b + j * RFI_LANES, here), sum[j]);
+        }
+    }
+    for (int j = 0; j < VECTORS; j++)
+        v16_store(g + j * RFI_LANES, sum[j]);
+}
 
 static void update_vector_task(void *arg, int64_t task)
 {
     const rf_update_vector *op = arg;
-    float g[VECTOR_STRIP];
+    float g[VECTOR_STRIP] = {0};
     int32_t left = (int32_t)task * VECTOR_STRIP, right = rfi_min32(left + VECTOR_STRIP, op->n);
     for (int32_t c = left; c < right; c++)
         g[c - left] = op->given ? op->given[c] : 0.0f;
     if (op->b.data)
-        sum_columns(op, g, left, right);
+        sum_columns(op, g, left, right - left);
     for (int32_t c = left; op->grad && c < right; c++)
         op->grad[c] = g[c - left];
     if (!op->adam)
