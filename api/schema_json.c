@@ -67,23 +67,25 @@ static void put_array(const rfi_schema *schema, const rfi_bounds *bounds, rf_buf
     }
 }
 
-/* A field's own help and default stand beside the schema that it uses; 2020-12 allows both beside a $ref. */
+static void put_members(const rfi_schema *schema, const rfi_bounds *bounds, bool inside, const char *help,
+                        rf_buf *out);
+
+/* A field's own help and default stand beside those of the schema that it uses; 2020-12 allows them beside a $ref too. */
 static void put_field(const rfi_field *field, const rfi_bounds *bounds, rf_buf *out)
 {
+    const char *help = field->help ? field->help : field->schema->name ? NULL : field->schema->help;
     rfi_json_key(out, field->name);
-    if (!field->help && !field->fallback && !(field->flags & RFI_NULLABLE)) {
-        rfi_schema_json(field->schema, bounds, false, out);
-        return;
-    }
     rfi_json_open(out, '{');
-    rfi_json_key(out, field->flags & RFI_NULLABLE ? "anyOf" : "allOf");
-    rfi_json_open(out, '[');
-    rfi_schema_json(field->schema, bounds, false, out);
-    if (field->flags & RFI_NULLABLE)
+    if (field->flags & RFI_NULLABLE) {
+        rfi_json_key(out, "anyOf");
+        rfi_json_open(out, '[');
+        rfi_schema_json(field->schema, bounds, false, out);
         rfi_json_raw(out, "{\"type\":\"null\"}");
-    rfi_json_close(out, ']');
-    if (field->help)
-        rfi_json_put_text(out, "description", field->help);
+        rfi_json_close(out, ']');
+    } else
+        put_members(field->schema, bounds, false, NULL, out);
+    if (help)
+        rfi_json_put_text(out, "description", help);
     if (field->fallback)
         rfi_json_put_raw(out, "default", field->fallback);
     rfi_json_close(out, '}');
@@ -133,13 +135,13 @@ static void put_choice(const rfi_schema *schema, const rfi_bounds *bounds, rf_bu
 
 /* ---- the whole -------------------------------------------------------------------------------- */
 
-void rfi_schema_json(const rfi_schema *schema, const rfi_bounds *bounds, bool inside, rf_buf *out)
+/* What stands between the braces; a `help` of NULL is left out. */
+static void put_members(const rfi_schema *schema, const rfi_bounds *bounds, bool inside, const char *help,
+                        rf_buf *out)
 {
-    rfi_json_open(out, '{');
     if (schema->name && !inside) {
         rfi_json_key(out, "$ref");
         rf_buf_printf(out, "\"#/components/schemas/%s\"", schema->name);
-        rfi_json_close(out, '}');
         return;
     }
     if (type_name(schema->type))
@@ -156,14 +158,20 @@ void rfi_schema_json(const rfi_schema *schema, const rfi_bounds *bounds, bool in
         put_object(schema, bounds, out);
     else if (schema->type == RFI_CHOICE)
         put_choice(schema, bounds, out);
-    if (schema->help)
-        rfi_json_put_text(out, "description", schema->help);
+    if (help)
+        rfi_json_put_text(out, "description", help);
     if (schema->example) {
         rfi_json_key(out, "examples");
         rfi_json_open(out, '[');
         rfi_json_raw(out, schema->example);
         rfi_json_close(out, ']');
     }
+}
+
+void rfi_schema_json(const rfi_schema *schema, const rfi_bounds *bounds, bool inside, rf_buf *out)
+{
+    rfi_json_open(out, '{');
+    put_members(schema, bounds, inside, schema->help, out);
     rfi_json_close(out, '}');
 }
 
