@@ -154,6 +154,18 @@ static double scale_exactly(uint64_t w, int exponent)
     return round_to_double(quotient, exponent - shift - 64, quotient * divisor != dividend);
 }
 
+/* "e-1048576": at most 9 bytes. */
+static size_t put_exponent(char *out, int64_t exponent)
+{
+    size_t n = 0;
+    out[n++] = 'e';
+    out[n++] = exponent < 0 ? '-' : '+';
+    const int64_t size = exponent < 0 ? -exponent : exponent;
+    for (int64_t unit = 1000000; unit > 0; unit /= 10)
+        out[n++] = (char)('0' + size / unit % 10);
+    return n;
+}
+
 /* The digits once more, cut to a length that still decides the rounding, for strtod. */
 static double parse_slowly(const decimal *number)
 {
@@ -179,8 +191,8 @@ static double parse_slowly(const decimal *number)
         exponent = EXPONENT_LIMIT;
     if (exponent < -EXPONENT_LIMIT)
         exponent = -EXPONENT_LIMIT;
-    text[n++] = 'e';
-    n += rf_format_i64(text + n, exponent);
+    n += put_exponent(text + n, exponent);
+    text[n] = '\0';
     /* glibc's "C" locale is a constant: nothing is allocated, nothing needs freeing. */
     const locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     assert(c_locale != (locale_t)0);

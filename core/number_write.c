@@ -202,22 +202,36 @@ static size_t write_decimal(char *out, bool negative, uint64_t w, int exponent)
     return (size_t)(at - out);
 }
 
-/* Few decimals, as most tables have them: m / 10^d with m < 10^15. Both are exact, so the division gives
- * what reading would give; and 15 digits survive a double, so no other m of this length does. */
+/* Up to 15 digits, as nearly all numbers in tables have: w / 10^k with w < 10^15 and k <= 22. Both are exact, so the
+ * division gives what reading would give; and 15 digits survive a double, so no other decimal of this length
+ * does: its final zeros dropped, it is the shortest. */
 static bool shortest_by_trial(double value, uint64_t *w, int *exponent)
 {
-    for (int d = 0; d <= 6; d++) {
-        const double scaled = value * rfi_pow10[d];
-        if (scaled >= 1e15)
+    static const double to_even =
+        4503599627370496.0; /* 2^52: added and taken away, it rounds what is below */
+    int e;
+    (void)split_double(value, &e);
+    int k = 14 - ((e + 52) * 1233 >> 12); /* 15 or 16 digits: 1233/4096 is a little less than log10(2) */
+    if (k < 0 || k > 22)
+        return false;
+    double scaled = value * rfi_pow10[k];
+    if (scaled >= 999999999999999.5) {
+        if (k == 0)
             return false;
-        const double m = rint(scaled);
-        if (m / rfi_pow10[d] == value) {
-            *w = (uint64_t)m;
-            *exponent = -d;
-            return true;
-        }
+        scaled = value * rfi_pow10[--k];
     }
-    return false;
+    const double m = (scaled + to_even) - to_even;
+    if (m / rfi_pow10[k] != value)
+        return false;
+    uint64_t digits = (uint64_t)m;
+    for (int step = 8; step > 1; step /= 2) /* zeros by the handful; write_decimal takes the last */
+        if (digits % pow10_u64[step] == 0) {
+            digits /= pow10_u64[step];
+            k -= step;
+        }
+    *w = digits;
+    *exponent = -k;
+    return true;
 }
 
 /* What reads back as the same double: between the halfway points to its neighbours, which belong to it
