@@ -4,6 +4,7 @@
  * the scheduler applies their words. The clock runs from the first submit to the last job's end in the database. Checked
  * before it is told: every job completed, with one attempt each.
  * idle: one job at a time into an empty queue; from the call of submit until a worker at the other end of a socket has it.
+ * recover: a start with 100,000 jobs that wait in the database and a queue that knows none of them, then one that knows all.
  * Beside them, as the machine's limit: commits of one small row a second, by the same database.
  *
  *     bench_queue [jobs] [full]       full: synchronous=FULL
@@ -19,11 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "db/db.h"
 #include "db/db_accounts.h"
+#include "db/db_jobs.h"
 #include "db/db_ops.h"
 #include "queue/queue.h"
 #include "scheduler/admin.h"
@@ -31,7 +34,7 @@
 #include "scheduler/scheduler.h"
 #include "worker/worker.h"
 
-enum { WORKERS = 2, SUBMITTERS = 8, RUNS = 3, IDLE_JOBS = 300, RAW_COMMITS = 2000 };
+enum { WORKERS = 2, SUBMITTERS = 8, RUNS = 3, IDLE_JOBS = 300, RAW_COMMITS = 2000, WAITING = 100000 };
 
 typedef struct bench {
     char folder[64];
@@ -286,6 +289,62 @@ static void run_raw(bench *b)
            RAW_COMMITS / (rf_clock_s() - start_s));
 }
 
+/* ---- a start with much to do ---------------------------------------------------------------- */
+
+static rf_code insert_waiting(rf_db_tx *tx, void *arg, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const int64_t user = *(const int64_t *)arg;
+    for (int i = 0; i < WAITING && rc == RF_OK; i++) {
+        rf_job job = {.user_id = user,
+                      .kind = RF_JOB_NOOP,
+                      .state = RF_JOB_QUEUED,
+                      .priority = RF_PRIORITY_DEFAULT,
+                      .unlimited = true,
+                      .need = "cpu",
+                      .plan =
+                          "{\"version\":1,\"kind\":\"noop\",\"timeout_s\":0,\"work_ms\":0,\"failure\":null}",
+                      .token = 1,
+                      .created_ms = 1};
+        rc = rf_db_job_insert(tx, &job, err);
+    }
+    return rc;
+}
+
+/* Rows that wait, and a queue that has never heard of them. */
+static void run_recovery(const bench *b)
+{
+    rf_error err = {0};
+    bench second = {0};
+    char url[128];
+    snprintf(url, sizeof url, "sqlite:///%s/second.db", b->folder);
+    check(rf_db_open(&second.db, &(rf_db_options){.url = url}, &err), &err);
+    check(rf_db_migrate(second.db, 1, NULL, &err), &err);
+    check(rf_db_write(second.db, add_user, &second.user, &err), &err);
+    check(rf_db_write(second.db, insert_waiting, &second.user, &err), &err);
+    check(rf_queue_open_memory(&second.queue, &(rf_queue_options){0}, &err), &err);
+    check(rf_scheduler_open(&second.s, &(rf_scheduler_options){.db = second.db, .queue = second.queue}, &err),
+          &err);
+    double recover_s[2];
+    for (int i = 0; i < 2; i++) { /* the second time the queue knows them all */
+        const double start_s = rf_clock_s();
+        check(rf_scheduler_recover(second.s, &err), &err);
+        recover_s[i] = rf_clock_s() - start_s;
+    }
+    rf_queue_depth *depths = NULL;
+    int32_t n = 0;
+    check(rf_queue_depths(second.queue, &depths, &n, &err), &err);
+    if (n != 1 || depths[0].waiting != WAITING)
+        _exit(1);
+    rf_free(depths);
+    printf("{\"bench\":\"queue\",\"case\":\"recover\",\"jobs\":%d,\"offered_per_s\":%.0f,\"known_per_s\":%."
+           "0f}\n",
+           WAITING, WAITING / recover_s[0], WAITING / recover_s[1]);
+    rf_scheduler_close(second.s);
+    rf_queue_close(second.queue);
+    rf_db_close(second.db);
+}
+
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)info, (void)kind, (void)where;
@@ -304,6 +363,7 @@ int main(int argc, char **argv)
     fork_workers(&b);
     open_service(&b, full);
     run_raw(&b);
+    run_recovery(&b);
     run_idle(&b);
     for (int i = 0; i < WORKERS; i++)
         check(rf_queue_serve_fd(b.queue, b.fds[i], &err), &err);
