@@ -31,6 +31,7 @@ typedef enum rfi_stage {
     RFI_STAGE_BODY,     /* admitted; the body is being read                */
     RFI_STAGE_DISCARD,  /* refused; the rest of the body is thrown away    */
     RFI_STAGE_WORKING,  /* suspended; the handler runs                     */
+    RFI_STAGE_DECIDING, /* the handler is done, and what to reply shows soon */
     RFI_STAGE_ANSWERED, /* the reply is ready                              */
     RFI_STAGE_SENT,
 } rfi_stage;
@@ -94,6 +95,10 @@ struct rfi_call {
     void *upload;   /* of the route's sink */
 
     int64_t retry_after_s; /* for 429 and 503 */
+
+    /* Set by a handler whose reply depends on what its stream meets first: asked on the event thread until true, when
+     * call->reply is what it shall be; between two questions the connection sleeps until the stream is woken. */
+    bool (*decide)(rfi_call *call);
     rfi_reply reply;
 };
 

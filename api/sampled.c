@@ -24,6 +24,7 @@ typedef struct sampled {
     rf_server *server;
     _Atomic int phase;
     int64_t part; /* that is being sent, or was; -1: none */
+    rf_error why; /* of FAILED */
     rf_download *download;
     _Atomic int holders;
     pthread_mutex_t
@@ -43,6 +44,22 @@ static void let_go(sampled *s)
 
 /* ---- on the crew -------------------------------------------------------------------------------- */
 
+/* The worker found something wrong with what was asked, or something happened to it. */
+static void note_failure(sampled *s, const rf_sample_next *next, rf_arena *arena)
+{
+    rf_job_view view;
+    rf_error err = {0};
+    const char *message = next->error && *next->error ? next->error : "the sample was ended";
+    const bool found =
+        rf_job_look(s->server->scheduler, s->watcher.user_id, s->watcher.job_id, arena, &view, &err) == RF_OK;
+    const bool permanent = found && rf_failure_find(view.job.error_class) == RF_FAILURE_PERMANENT;
+    const rf_code code = next->state == RF_JOB_CANCELLED ? RF_CONFLICT
+                         : permanent                     ? RF_INPUT
+                                                         : RF_UNAVAILABLE;
+    s->why = (rf_error){0};
+    s->why.code = rf_fail(&s->why, code, "%s", message);
+}
+
 static phase fetch_next(sampled *s)
 {
     rf_error err = {0};
@@ -57,9 +74,10 @@ static phase fetch_next(sampled *s)
         s->part = -1;
         rc = rf_sample_next_part(scheduler, s->watcher.user_id, s->watcher.job_id, &arena, &next, &err);
     }
-    if (rc != RF_OK)
+    if (rc != RF_OK) {
         rf_log_failure(RF_LOG_ERROR, "api", &err);
-    else if (next.step == RF_SAMPLE_PART) {
+        s->why = err;
+    } else if (next.step == RF_SAMPLE_PART) {
         s->part = next.n;
         s->download = next.download;
         then = SENDING;
@@ -68,8 +86,7 @@ static phase fetch_next(sampled *s)
     else if (next.step == RF_SAMPLE_END)
         then = ENDED;
     else
-        rf_log(RF_LOG_WARNING, "api", "sample %lld ended early: %s", (long long)s->watcher.job_id,
-               next.error ? next.error : "");
+        note_failure(s, &next, &arena);
     rf_arena_free(&arena);
     return then;
 }
@@ -152,6 +169,30 @@ static ssize_t read_sampled(rfi_stream *stream, char *out, size_t capacity)
     return RFI_STREAM_BROKEN;
 }
 
+/* Nothing is sent before it is known that there is something to send. */
+static bool decide_sampled(rfi_call *call)
+{
+    sampled *s = (sampled *)call->reply.stream;
+    const phase now = (phase)atomic_load(&s->phase);
+    const bool gone = atomic_load(&s->watcher.gone);
+    if (!gone && (now == WAITING || now == FETCHING)) {
+        if (now == WAITING &&
+            (atomic_exchange(&s->watcher.told, false) | atomic_exchange(&s->watcher.ping, false)))
+            begin_fetch(s);
+        return false;
+    }
+    if (gone || now == FAILED) {
+        call->reply.stream = NULL;
+        call->reply.n_headers = 0;
+        if (gone)
+            rfi_reply_failure(call, RFI_UNAVAILABLE, "the server is about to stop", NULL);
+        else
+            rfi_reply_error(call, &s->why);
+        s->stream.close(&s->stream);
+    }
+    return true;
+}
+
 static void close_sampled(rfi_stream *stream)
 {
     sampled *s = (sampled *)stream;
@@ -187,9 +228,10 @@ rf_code rfi_reply_sampled(rfi_call *call, int64_t job_id, const char *type, rf_e
     s->watcher.fd = call->peer ? call->peer->fd : -1;
     atomic_store(&s->watcher.told, true); /* parts may be there already */
     rc = rfi_watch_add(call->server->watch, &s->watcher, err);
-    if (rc == RF_OK)
+    if (rc == RF_OK) {
         rfi_reply_stream(call, type, &s->stream);
-    else
+        call->decide = decide_sampled;
+    } else
         let_go(s);
     return rc;
 }

@@ -4,8 +4,8 @@
 
 #include "api/reply.h"
 
-/* Answers with the parts of a sampling job, in order, as they come. On failure the job is cancelled. A client that leaves
- * cancels it too. */
+/* Answers with the parts of a sampling job, in order, as they come; with an error when it fails before the first. A client that
+ * leaves cancels it. */
 rf_code rfi_reply_sampled(rfi_call *call, int64_t job_id, const char *type, rf_error *err) RF_MUST_CHECK;
 
 #endif

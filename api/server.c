@@ -41,7 +41,7 @@ static void run_handler(rfi_call *call)
     rf_error err = {0};
     if (call->route->handler(call, &err) != RF_OK)
         rfi_reply_error(call, &err);
-    call->stage = RFI_STAGE_ANSWERED;
+    call->stage = call->decide ? RFI_STAGE_DECIDING : RFI_STAGE_ANSWERED;
 }
 
 /* On a thread of the crew. The call belongs to the event thread again as soon as the connection is resumed. */
@@ -145,7 +145,6 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
 {
     rfi_call *call = *state;
     (void)arg;
-    (void)connection;
     (void)url;
     if (!call)
         return MHD_NO; /* there was no memory for it */
@@ -157,6 +156,11 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
         return *size_bytes > 0 ? take_body(call, data, size_bytes) : finish_body(call);
     case RFI_STAGE_WORKING:
         return MHD_YES;
+    case RFI_STAGE_DECIDING:
+        while (!call->decide(call))
+            if (rfi_stream_sleep(call->reply.stream, connection))
+                return MHD_YES;
+        return rfi_send(call);
     case RFI_STAGE_ANSWERED:
         if (*size_bytes > 0) {
             *size_bytes = 0;

@@ -34,6 +34,20 @@ void rfi_stream_wake(rfi_stream *stream)
         rfi_stream_wake(outer);
 }
 
+bool rfi_stream_sleep(rfi_stream *stream, struct MHD_Connection *connection)
+{
+    pthread_mutex_lock(&stream->lock);
+    const bool sleeps = !stream->woken;
+    stream->woken = false;
+    if (sleeps) {
+        stream->connection = connection;
+        stream->asleep = true;
+        MHD_suspend_connection(connection);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    return sleeps;
+}
+
 static ssize_t take(void *arg, uint64_t position, char *out, size_t capacity)
 {
     rfi_stream *stream = arg;

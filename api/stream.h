@@ -37,6 +37,9 @@ void rfi_stream_init(rfi_stream *stream, ssize_t (*read)(rfi_stream *, char *, s
 void rfi_stream_destroy(rfi_stream *stream); /* what init made; called by `close` */
 void rfi_stream_wake(rfi_stream *stream);
 
+/* Lets the connection sleep until the stream is woken; false when it was woken already. On the event thread. */
+bool rfi_stream_sleep(rfi_stream *stream, struct MHD_Connection *connection);
+
 /* The library's response that reads the stream and closes it at the end; size_bytes -1: until it ends. */
 struct MHD_Response *rfi_stream_response(rfi_stream *stream, struct MHD_Connection *connection,
                                          int64_t size_bytes);
