@@ -32,7 +32,7 @@ rf_code rf_cmd_demo_data(rf_cli *cli, rf_error *err)
         RF_TRY(rf_cli_seed(cli, &seed, err));
     RF_TRY(rf_cli_open_pool(cli, err));
     RF_TRY(write_demo(cli, path, n_rows, seed, err));
-    rf_cli_result(cli, "output", json_string(path));
+    rf_cli_result(cli, "output", rf_cli_json_text(path));
     rf_cli_result(cli, "rows", json_integer(n_rows));
     rf_cli_result(cli, "seed", json_integer((json_int_t)seed));
     char rows_text[32];

@@ -20,7 +20,7 @@ rf_code rf_cmd_sample(rf_cli *cli, rf_error *err)
     if (n_rows == 0)
         n_rows = info.n_rows;
     RF_TRY(rf_cli_sample(cli, fitted, path, n_rows, seed, &seconds, err));
-    rf_cli_result(cli, "output", json_string(path));
+    rf_cli_result(cli, "output", rf_cli_json_text(path));
     rf_cli_result(cli, "rows", json_integer(n_rows));
     rf_cli_result(cli, "seed", json_integer((json_int_t)seed));
     rf_cli_result(cli, "sample_seconds", json_real(seconds));

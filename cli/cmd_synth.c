@@ -176,9 +176,9 @@ static void add_run_to_result(const synth *s)
     rf_buf params;
     rf_buf_init(&params);
     rf_params_json(&info.params, &params);
-    rf_cli_result(cli, "input", json_string(s->input));
+    rf_cli_result(cli, "input", rf_cli_json_text(s->input));
     rf_cli_result(cli, "training_rows", json_integer(s->real->n_rows));
-    rf_cli_result(cli, "output", json_string(s->output));
+    rf_cli_result(cli, "output", rf_cli_json_text(s->output));
     rf_cli_result(cli, "model", json_string(rf_model_kind_name(info.params.model)));
     rf_cli_result(cli, "params", rf_cli_json_value(&params));
     rf_cli_result(cli, "seed", json_integer((json_int_t)s->seed));

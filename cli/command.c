@@ -268,6 +268,21 @@ void rf_cli_result(rf_cli *cli, const char *key, json_t *value)
         json_decref(value);
 }
 
+json_t *rf_cli_json_text(const char *text)
+{
+    json_t *made = json_string(text);
+    char *copy = made ? NULL : rf_malloc(strlen(text) + 1);
+    if (!copy)
+        return made;
+    const size_t length = strlen(text);
+    memcpy(copy, text, length + 1);
+    for (int64_t at; (at = rf_utf8_find_invalid(copy, length)) >= 0;)
+        copy[at] = '?';
+    made = json_string(copy);
+    rf_free(copy);
+    return made;
+}
+
 json_t *rf_cli_json_value(const rf_buf *buf)
 {
     return buf->failed ? NULL : json_loadb(buf->data, buf->size_bytes, JSON_DECODE_ANY, NULL);

@@ -73,6 +73,9 @@ void rf_cli_say(rf_cli *cli, const char *format, ...) RF_PRINTF(2, 3);
 /* Adds to the --json document; takes `value`. Nothing without --json. */
 void rf_cli_result(rf_cli *cli, const char *key, json_t *value);
 
+/* A JSON string of any bytes: names of files need not be UTF-8, JSON must be; what is not becomes '?'. NULL without memory. */
+json_t *rf_cli_json_text(const char *text);
+
 /* The text of a buffer that holds one JSON value; NULL when it does not. */
 json_t *rf_cli_json_value(const rf_buf *buf);
 

@@ -72,6 +72,11 @@ static void print_overview(FILE *out)
     fputs("\nExit status: 0 done, 1 failed, 2 wrong use, 3 bad input, 130 interrupted.\n", out);
 }
 
+static void print_version(FILE *out)
+{
+    fputs("rowforge " RF_VERSION "\n", out);
+}
+
 static void print_help(const command *cmd)
 {
     rf_buf text;
@@ -104,8 +109,17 @@ static void attach_notes(rf_cli *cli)
 {
     json_t *notes = json_array();
     for (int i = 0; i < cli->notes.n; i++)
-        json_array_append_new(notes, json_string(cli->notes.texts[i]));
+        json_array_append_new(notes, rf_cli_json_text(cli->notes.texts[i]));
     rf_cli_result(cli, "notes", notes);
+}
+
+/* Whatever was printed has arrived; or its reader has left, as `head` does, and wanted no more. */
+static rf_code flush_output(rf_error *err)
+{
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE)
+        return rf_fail_errno(err, RF_IO, "standard output cannot be written");
+    return RF_OK;
 }
 
 static rf_code print_result(rf_cli *cli, rf_error *err)
@@ -119,8 +133,8 @@ static rf_code print_result(rf_cli *cli, rf_error *err)
 
 static void print_json_error(const rf_error *err)
 {
-    json_t *document =
-        json_pack("{s:{s:s, s:s}}", "error", "code", rf_code_name(err->code), "message", err->message);
+    json_t *document = json_pack("{s:{s:s, s:o}}", "error", "code", rf_code_name(err->code), "message",
+                                 rf_cli_json_text(err->message));
     if (document)
         json_dumpf(document, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
@@ -135,7 +149,7 @@ static rf_code run_command(rf_cli *cli, const command *cmd, int argc, char **arg
     cli->quiet = cli->options.given[RF_OPT_QUIET];
     if (cli->options.given[RF_OPT_HELP]) {
         print_help(cmd);
-        goto out;
+        return flush_output(err);
     }
     if (cli->json && !(cli->result = json_object()))
         RF_TRY(rf_fail(err, RF_NO_MEMORY, "there is no memory for the result"));
@@ -144,6 +158,7 @@ static rf_code run_command(rf_cli *cli, const command *cmd, int argc, char **arg
     rf_cli_show_notes(cli);
     if (cli->json)
         RF_TRY(print_result(cli, err));
+    RF_TRY(flush_output(err));
 out:
     return rc;
 }
@@ -190,6 +205,16 @@ static int refuse_command(const char *name)
     return rf_code_exit(RF_USAGE);
 }
 
+static int show(void (*print)(FILE *out))
+{
+    rf_error err = {0};
+    print(stdout);
+    const rf_code rc = flush_output(&err);
+    if (rc != RF_OK)
+        fprintf(stderr, "rowforge: %s\n", err.message);
+    return rf_code_exit(rc);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of the write, with a sentence */
@@ -198,10 +223,8 @@ int main(int argc, char **argv)
         return rf_code_exit(RF_USAGE);
     }
     const char *name = argv[1];
-    if (!strcmp(name, "--version") || !strcmp(name, "version")) {
-        puts("rowforge " RF_VERSION);
-        return 0;
-    }
+    if (!strcmp(name, "--version") || !strcmp(name, "version"))
+        return show(print_version);
     const command *cmd = find_command(name);
     if (cmd)
         return run(cmd, argc, argv);
@@ -210,8 +233,7 @@ int main(int argc, char **argv)
             print_help(cmd);
             return 0;
         }
-        print_overview(stdout);
-        return 0;
+        return show(print_overview);
     }
     return refuse_command(name);
 }

@@ -160,6 +160,26 @@ class CommandLine(Case):
         out, _ = self.ok("synth", "-", "-o", "-", "--epochs", 1, "--rows", 25, "--seed", 1, stdin=table)
         self.assertEqual(len(out.decode().splitlines()), 26)
 
+    def test_a_name_that_is_not_utf8_leaves_the_document_whole(self):
+        name = os.fsencode(self.path("x")) + b"\xff.csv"
+        document = json.loads(run("profile", os.fsdecode(name), "--json")[1])
+        self.assertIn("x?.csv does not exist", document["error"]["message"])
+
+    def test_what_cannot_be_printed_is_an_error(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("there is no /dev/full here")
+        for words in (["--help"], ["--version"], ["synth", "--help"], ["devices"], ["profile", self.table(30)]):
+            with self.subTest(words=words), open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([driver.BINARY, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(b"standard output", done.stderr)
+
+    def test_a_reader_that_leaves_early_is_no_error(self):
+        process = subprocess.Popen([driver.BINARY, "devices"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        self.assertEqual((process.wait(), process.stderr.read()), (0, b""))
+        process.stderr.close()
+
     def test_devices_names_the_cpu(self):
         out, _ = self.ok("devices")
         self.assertIn(b"cpu", out)
