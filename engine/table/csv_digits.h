@@ -39,7 +39,7 @@ static inline uint64_t rfi_eight_digits(uint32_t value)
 
 #define RFI_DIGIT_ZEROS 0x3030303030303030u
 
-/* Every function below may write up to 8 bytes behind what it returns. */
+/* Every function below may write up to 8 bytes behind what it returns, unless it says otherwise. */
 static inline char *rfi_put_below_1e8(char *out, uint32_t value)
 {
     const uint64_t digits = rfi_eight_digits(value);
@@ -71,6 +71,20 @@ static inline char *rfi_put_fraction(char *out, uint32_t fraction, int n, int le
     return out + (kept ? 1 + kept : 0);
 }
 
+/* The same for n from 9 to 15; it may write up to 16 bytes behind what it returns. */
+static inline char *rfi_put_long_fraction(char *out, uint64_t fraction, int n, int least, char point)
+{
+    fraction *= rfi_whole_tens[16 - n];
+    const uint64_t high = rfi_eight_digits((uint32_t)(fraction / 100000000)),
+                   low = rfi_eight_digits((uint32_t)(fraction % 100000000));
+    const int used = low ? 16 - __builtin_clzll(low) / 8 : high ? 8 - __builtin_clzll(high) / 8 : 0;
+    const int kept = used > least ? used : least;
+    const uint64_t texts[2] = {high | RFI_DIGIT_ZEROS, low | RFI_DIGIT_ZEROS};
+    *out = point;
+    memcpy(out + 1, texts, sizeof texts);
+    return out + (kept ? 1 + kept : 0);
+}
+
 /* A number below 10^8 with the point before its last n (1 to 7) digits. */
 static inline char *rfi_put_pointed(char *out, uint32_t value, int n, int least, char point)
 {
@@ -89,7 +103,8 @@ static inline char *rfi_put_pointed(char *out, uint32_t value, int n, int least,
 /* Added and taken away again, it leaves a number below 2^51 rounded to a whole one, halves to even. */
 static const double rfi_round_to_even = 6755399441055744.0; /* 1.5 * 2^52 */
 
-/* The value with up to `decimals` digits after the point, final zeros dropped down to `least`. NULL, and
+/* The value with up to `decimals` digits after the point, final zeros dropped down to `least`; up to 16 bytes behind
+ * it may be written. NULL, and
  * nothing written, when this road is not exact: the product with the power of ten is rounded, and where
  * it lies half way between two whole numbers the rounding may have put it there. Elsewhere the distance to
  * the half is at least one unit in the last place, twice what the rounding can do. */
@@ -114,15 +129,7 @@ static inline char *rfi_put_fixed(char *out, double value, int decimals, int lea
     out = rfi_put_whole(out, (uint64_t)before);
     if (decimals <= 8)
         return rfi_put_fraction(out, (uint32_t)fraction, decimals, least, point);
-    int n = decimals;
-    for (; n > least && fraction % 10 == 0; n--)
-        fraction /= 10;
-    if (n == 0)
-        return out;
-    *out++ = point;
-    for (int i = n - 1; i >= 0; i--, fraction /= 10)
-        out[i] = (char)('0' + fraction % 10);
-    return out + n;
+    return rfi_put_long_fraction(out, fraction, decimals, least, point);
 }
 
 #endif
