@@ -165,6 +165,11 @@ static const rfi_route rows[] = {
 
 static const rfi_routes all = {rows, sizeof rows / sizeof *rows, rfi_identify_account};
 
+const rfi_routes *rfi_service_routes(void)
+{
+    return &all;
+}
+
 static void forget_jobs(rf_server *server)
 {
     rf_error err = {0};

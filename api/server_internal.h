@@ -42,6 +42,9 @@ struct rf_server {
 rf_code rfi_server_open_routes(rf_server **out, const rf_server_options *options, const rfi_routes *routes,
                                rf_error *err) RF_MUST_CHECK;
 
+/* routes.c: the table of the service. */
+const rfi_routes *rfi_service_routes(void);
+
 /* admit.c: everything that is checked before a body is read. OK: goes on. Otherwise the reply is made, and `close` set
  * where the connection must not be used again. */
 bool rfi_admit(rfi_call *call, const char *version);
