@@ -13,7 +13,7 @@
 #include "db/query.h"
 #include "db/schema.h"
 
-enum { READERS_DEFAULT = 4, READERS_MAX = 64, BATCH_MAX = 256 };
+enum { READERS_DEFAULT = 8, READERS_MAX = 64, BATCH_MAX = 256 };
 
 typedef struct write_request {
     rf_db_write_fn fn;
@@ -116,8 +116,8 @@ static rf_code count_statement(rf_db *db, rf_error *err)
     return rf_fail(err, RF_UNAVAILABLE, "the database does not answer now; try again in a moment");
 }
 
-rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
-                void *arg, int64_t *changed, rf_error *err)
+rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n,
+                      rfi_row_fn row_fn, void *arg, int64_t *changed, rf_error *err)
 {
     rf_code rc = RF_OK;
     RF_TRY(count_statement(tx->db, err));

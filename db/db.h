@@ -46,7 +46,7 @@ typedef struct rf_db_options {
         *url; /* "sqlite:///relative/path", "sqlite:////absolute/path"; the folder must exist             */
     bool full_sync; /* sync at every commit: nothing is lost to a power cut, at a few milliseconds a commit.
                         * Without it a power cut may lose the last commits, a crash of the process never does.       */
-    int readers; /* connections that read; 0: 4                                                              */
+    int readers; /* connections that read; 0: 8                                                              */
     int64_t
         busy_ms; /* how long a lock held by another process is waited for; 0: 5,000                          */
 } rf_db_options;

@@ -148,6 +148,6 @@ rf_code rf_db_refresh_family_alive(rf_db_tx *tx, int64_t family_id, int64_t now_
 
 rf_code rf_db_refresh_purge(rf_db_tx *tx, int64_t before_ms, int32_t limit, int64_t *n, rf_error *err)
 {
-    return rfi_query_run(tx, RFI_SQL_refresh_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL, n,
-                   err);
+    return rfi_query_run(tx, RFI_SQL_refresh_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL,
+                         NULL, n, err);
 }

@@ -104,9 +104,9 @@ rf_code rf_db_job_cancel_ask(rf_db_tx *tx, rf_db_job_cancel *cancel, rf_error *e
     rf_code rc = RF_OK;
     cancel->changed = false;
     RF_TRY(rfi_query_run(tx, RFI_SQL_job_cancel_ask,
-                   RFI_VALUES(rfi_int(cancel->id), rfi_int(cancel->user_id), rfi_int(cancel->now_ms),
-                              rfi_text(cancel->reason)),
-                   take_cancelled, cancel, NULL, err));
+                         RFI_VALUES(rfi_int(cancel->id), rfi_int(cancel->user_id), rfi_int(cancel->now_ms),
+                                    rfi_text(cancel->reason)),
+                         take_cancelled, cancel, NULL, err));
     if (!cancel->changed)
         RF_TRY(look_at_uncancelled(tx, cancel, err));
 out:

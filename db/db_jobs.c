@@ -135,8 +135,8 @@ rf_code rf_db_idempotency_store(rf_db_tx *tx, int64_t user_id, const char *key, 
 
 rf_code rf_db_idempotency_purge(rf_db_tx *tx, int64_t before_ms, int32_t limit, int64_t *n, rf_error *err)
 {
-    return rfi_query_run(tx, RFI_SQL_idempotency_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL,
-                   n, err);
+    return rfi_query_run(tx, RFI_SQL_idempotency_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL,
+                         NULL, n, err);
 }
 
 /* ------------------------------------------------------------------ look */

@@ -49,8 +49,8 @@ rf_code rf_db_audit_list(rf_db_tx *tx, int64_t user_id, const char *action, int6
 
 rf_code rf_db_audit_purge(rf_db_tx *tx, int64_t before_ms, int32_t limit, int64_t *n, rf_error *err)
 {
-    return rfi_query_run(tx, RFI_SQL_audit_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL, n,
-                   err);
+    return rfi_query_run(tx, RFI_SQL_audit_purge, RFI_VALUES(rfi_int(before_ms), rfi_int(limit)), NULL, NULL,
+                         n, err);
 }
 
 /* ------------------------------------------------------------------ paused classes */
@@ -142,7 +142,8 @@ rf_code rf_db_fact_get(rf_db_tx *tx, const char *name, rf_arena *arena, const ch
                        rf_error *err)
 {
     text_slot slot = {.arena = arena};
-    const rf_code rc = rfi_query_run(tx, RFI_SQL_fact_get, RFI_VALUES(rfi_text(name)), take_text, &slot, NULL, err);
+    const rf_code rc =
+        rfi_query_run(tx, RFI_SQL_fact_get, RFI_VALUES(rfi_text(name)), take_text, &slot, NULL, err);
     *found = rc == RF_OK && slot.text;
     *out = slot.text ? slot.text : "";
     return rc;

@@ -122,7 +122,8 @@ static rf_code set_up(sqlite_connection *connection, const rf_db_options *option
         pragmas, sizeof pragmas,
         "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
         "PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; %s",
-        options->full_sync ? "FULL" : "NORMAL", writer ? "" : "PRAGMA query_only = ON;");
+        options->full_sync ? "FULL" : "NORMAL",
+        writer ? "" : "PRAGMA query_only = ON; PRAGMA cache_size = -512;");
     sqlite3_busy_timeout(connection->handle, options->busy_ms ? (int)options->busy_ms : 5000);
     rf_code rc = RF_OK;
     if (writer)

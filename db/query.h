@@ -34,8 +34,8 @@ static inline rfi_value rfi_text(const char *value)
     (const rfi_value[]){__VA_ARGS__}, (int)(sizeof((const rfi_value[]){__VA_ARGS__}) / sizeof(rfi_value))
 
 /* Runs one statement. row_fn may be NULL, changed too. */
-rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, rfi_row_fn row_fn,
-                void *arg, int64_t *changed, rf_error *err) RF_MUST_CHECK;
+rf_code rfi_query_run(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n,
+                      rfi_row_fn row_fn, void *arg, int64_t *changed, rf_error *err) RF_MUST_CHECK;
 /* One that only changes rows: how many, as a truth. `changed` may be NULL. */
 rf_code rfi_change(rf_db_tx *tx, rfi_statement statement, const rfi_value *params, int n, bool *changed,
                    rf_error *err) RF_MUST_CHECK;

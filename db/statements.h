@@ -119,8 +119,10 @@
       "INSERT INTO outbox (job_id, token, created_ms) VALUES ($1, $2, $3) ON CONFLICT (job_id) DO UPDATE "   \
       "SET token = excluded.token, created_ms = excluded.created_ms WHERE outbox.token <= excluded.token")   \
     X(outbox_clear, "DELETE FROM outbox WHERE job_id = $1 AND token <= $2")                                  \
-    X(outbox_list, "SELECT " JOB_WHOLE " FROM jobs WHERE state = 'queued' AND blocked = 0 AND id IN "        \
-                   "(SELECT job_id FROM outbox WHERE created_ms < $1 ORDER BY job_id LIMIT $2) ORDER BY id") \
+    X(outbox_list,                                                                                           \
+      "SELECT " JOB_WHOLE " FROM jobs WHERE id IN (SELECT job_id FROM outbox WHERE created_ms < $1 "         \
+      "AND EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = outbox.job_id AND j.state = 'queued' "               \
+      "AND j.blocked = 0) ORDER BY job_id LIMIT $2) ORDER BY id")                                            \
     X(outbox_sweep, "DELETE FROM outbox WHERE NOT EXISTS "                                                   \
                     "(SELECT 1 FROM jobs WHERE jobs.id = outbox.job_id AND jobs.state = 'queued')")          \
     X(outbox_count, "SELECT COUNT(*) FROM outbox")                                                           \

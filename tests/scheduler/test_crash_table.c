@@ -152,6 +152,24 @@ static void committed_and_not_offered_is_found_by_the_relay(void **state)
     assert_int_equal(n, 0);
 }
 
+static void notes_that_came_to_nothing_do_not_stand_in_the_way(void **state)
+{
+    house *const h = *state;
+    rf_error err = {0};
+    rf_job_state after;
+    h->options.user_waiting_limit = 1000;
+    house_die(h);
+    for (int i = 0; i < 300; i++) { /* more than the relay takes at a time */
+        const int64_t job = house_noop(h, h->user);
+        assert_ok(rf_job_cancel(h->s, h->user, job, "user", &after, &err));
+    }
+    const int64_t last = house_noop(h, h->user);
+    house_die_only(h); /* no note was cleared, and the queue is empty */
+    house_pass(1500);
+    assert_ok(rf_scheduler_relay(h->s, NULL, &err));
+    assert_int_equal(house_lease(h, NULL), last);
+}
+
 static void offered_twice_is_handed_out_once(void **state)
 {
     house *const h = *state;
@@ -392,6 +410,7 @@ int main(void)
         TEST(any_statement_may_fail_and_each_job_ends_once),
         TEST(any_allocation_may_fail_and_each_job_ends_once),
         TEST(committed_and_not_offered_is_found_by_the_relay),
+        TEST(notes_that_came_to_nothing_do_not_stand_in_the_way),
         TEST(offered_twice_is_handed_out_once),
         TEST(leased_and_never_begun_is_handed_out_again_and_is_no_crash),
         TEST(running_when_its_worker_dies_goes_on_from_its_checkpoint),
