@@ -10,15 +10,14 @@ enum { PICK_ROWS = 64 };
 
 /* ------------------------------------------------------------------ conditions */
 
+/* Halves the column without a branch: which half is a coin. */
 static int32_t pick_entry(const rf_condition_table *table, int32_t column, double u)
 {
-    int32_t low = table->offsets[column], high = table->offsets[column + 1] - 1;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (table->cumulative[middle] > u)
-            high = middle;
-        else
-            low = middle + 1;
+    int32_t low = table->offsets[column], n = table->offsets[column + 1] - low;
+    while (n > 1) {
+        int32_t half = n / 2;
+        low += table->cumulative[low + half - 1] > u ? 0 : half;
+        n -= half;
     }
     return low;
 }
@@ -70,6 +69,27 @@ static void copy_row(const rf_layout *layout, const rf_coded *table, int64_t fro
         memcpy(codes + to * layout->n_codes, table->codes + from * layout->n_codes, n_codes * sizeof *codes);
 }
 
+/* out[j] = permute(first + j), j = 0..n-1, n <= PICK_ROWS. A number may need several passes: one pass for all that still need
+ * one, so that a processor can work on several at a time. */
+static void permute_rows(const rf_permute *order, uint64_t first, int32_t n, uint64_t out[PICK_ROWS])
+{
+    int32_t left[PICK_ROWS], n_left = n;
+    for (int32_t j = 0; j < n; j++) {
+        out[j] = first + (uint64_t)j;
+        left[j] = j;
+    }
+    while (n_left > 0) {
+        int32_t kept = 0;
+        for (int32_t k = 0; k < n_left; k++) {
+            const int32_t j = left[k];
+            out[j] = rf_permute_pass(order, out[j]);
+            left[kept] = j;
+            kept += out[j] >= order->n;
+        }
+        n_left = kept;
+    }
+}
+
 typedef struct rows_job {
     const rf_draw_rows *op;
     rf_permute order;
@@ -83,15 +103,15 @@ static void fetch_row(const rf_layout *layout, const rf_coded *table, int64_t ro
         __builtin_prefetch(table->codes + row * layout->n_codes);
 }
 
-/* Where in the lists row i of the batch is named; without conditions, the row itself. */
-static int64_t place_of(const rows_job *job, const rf_draw *draw, int32_t i)
+/* Where in the lists row i of the batch, which `permuted` gives its entry, is named; without conditions, the row itself. */
+static int64_t place_of(const rows_job *job, const rf_draw *draw, int32_t i, uint64_t permuted)
 {
     const rf_draw_rows *op = job->op;
     const rf_philox_block words = rf_philox(*draw, (uint32_t)i / 2);
     const uint32_t *word = words.word + 2 * (i & 1);
     if (!op->entries)
         return (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)op->table->n_rows);
-    int32_t entry = op->entries[rf_permute_at(&job->order, (uint64_t)i)];
+    int32_t entry = op->entries[permuted];
     const int64_t *list = op->conditions->list_offsets + entry;
     op->out_entries[i] = entry;
     return list[0] + (int64_t)rf_uniform_below64(word[0], word[1], (uint64_t)(list[1] - list[0]));
@@ -105,8 +125,11 @@ static void pick_rows(void *arg, int32_t first, int32_t end)
     const rf_draw_rows *op = job->op;
     const rf_draw draw = rfi_draw_of(&op->noise);
     int64_t place[PICK_ROWS];
+    uint64_t permuted[PICK_ROWS] = {0};
+    if (op->entries)
+        permute_rows(&job->order, (uint64_t)first, end - first, permuted);
     for (int32_t i = first; i < end; i++) {
-        place[i - first] = place_of(job, &draw, i);
+        place[i - first] = place_of(job, &draw, i, permuted[i - first]);
         if (op->entries)
             __builtin_prefetch(op->conditions->list + place[i - first]);
     }
@@ -137,13 +160,12 @@ static void take_block(void *arg, int32_t first, int32_t end)
 {
     const epoch_job *job = arg;
     const rf_take_rows *op = job->op;
-    int64_t row[PICK_ROWS];
-    for (int32_t i = first; i < end; i++) {
-        row[i - first] = (int64_t)rf_permute_at(&job->order, (uint64_t)(job->first + i));
-        fetch_row(op->layout, op->table, row[i - first]);
-    }
+    uint64_t row[PICK_ROWS];
+    permute_rows(&job->order, (uint64_t)(job->first + first), end - first, row);
     for (int32_t i = first; i < end; i++)
-        copy_row(op->layout, op->table, row[i - first], op->out_scalars, op->out_codes, i);
+        fetch_row(op->layout, op->table, (int64_t)row[i - first]);
+    for (int32_t i = first; i < end; i++)
+        copy_row(op->layout, op->table, (int64_t)row[i - first], op->out_scalars, op->out_codes, i);
 }
 
 void rfi_take_rows(rf_device *device, const rf_take_rows *op)

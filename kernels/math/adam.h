@@ -14,10 +14,10 @@
 
 /* Where a weight gets no gradient but the decay's, it shrinks by a constant factor each step once sqrt(v) is below eps, and
  * ends among the denormal numbers, on which every product takes a hundred times as long. Nothing so small can move a
- * result: it is made 0. */
+ * result: below 2^-95, where the upper three bits of the exponent are 0, it is made 0. */
 RF_HD float rf_adam_settle(float x)
 {
-    return fabsf(x) < 1e-30f ? 0.0f : x;
+    return (rf_bits_of_f32(x) & 0x70000000u) != 0 ? x : 0.0f;
 }
 
 RF_HD float rf_adam_weight(float w, float *m, float *v, float g, float beta1, float beta2, float eps,

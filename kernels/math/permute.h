@@ -41,21 +41,27 @@ RF_HD uint32_t rf_permute_mix(uint32_t x)
     return x ^ (x >> 16);
 }
 
-/* i in 0..n-1. */
-RF_HD uint64_t rf_permute_at(const rf_permute *order, uint64_t i)
+/* One pass over 0..4^h-1, which holds 0..n-1. */
+RF_HD uint64_t rf_permute_pass(const rf_permute *order, uint64_t i)
 {
     uint32_t h = order->half_bits;
     uint32_t low_mask = (uint32_t)((UINT64_C(1) << h) - 1);
-    do {
-        uint32_t left = (uint32_t)(i >> h), right = (uint32_t)i & low_mask;
-        for (uint32_t round = 0; round < RF_PERMUTE_ROUNDS; round++) {
-            uint32_t mixed = rf_permute_mix(right + order->key[round & 3] + 0x9E3779B9u * round);
-            uint32_t next = left ^ ((mixed >> (32 - h)) & low_mask);
-            left = right;
-            right = next;
-        }
-        i = ((uint64_t)left << h) | right;
-    } while (i >= order->n);
+    uint32_t left = (uint32_t)(i >> h), right = (uint32_t)i & low_mask;
+    for (uint32_t round = 0; round < RF_PERMUTE_ROUNDS; round++) {
+        uint32_t mixed = rf_permute_mix(right + order->key[round & 3] + 0x9E3779B9u * round);
+        uint32_t next = left ^ ((mixed >> (32 - h)) & low_mask);
+        left = right;
+        right = next;
+    }
+    return ((uint64_t)left << h) | right;
+}
+
+/* i in 0..n-1. */
+RF_HD uint64_t rf_permute_at(const rf_permute *order, uint64_t i)
+{
+    do
+        i = rf_permute_pass(order, i);
+    while (i >= order->n);
     return i;
 }
 
