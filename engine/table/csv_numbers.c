@@ -48,7 +48,8 @@ void rfi_numbers_read(const rfi_number_road *road, double *values, rfi_number_fa
         rfi_numbers_read_avx512(road, values, facts);
         return;
     }
-    if (path >= RFI_CSV_AVX2) {
+    if (path >= RFI_CSV_AVX2 &&
+        road->decimals) { /* one after another, eight digits of a whole number are quicker */
         rfi_numbers_read_avx2(road, values, facts);
         return;
     }
