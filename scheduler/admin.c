@@ -8,53 +8,6 @@
 #include "core/alloc.h"
 #include "scheduler/scheduler_state.h"
 
-/* ------------------------------------------------------------------ the log of deeds */
-
-typedef struct deed_write {
-    rf_db_audit row;
-} deed_write;
-
-static const char *text(const char *value)
-{
-    return value ? value : "";
-}
-
-static rf_code write_deed(rf_db_tx *tx, void *arg, rf_error *err)
-{
-    return rf_db_audit_insert(tx, &((deed_write *)arg)->row, err);
-}
-
-rf_code rf_admin_note(rf_scheduler *s, const rf_deed *deed, rf_error *err)
-{
-    deed_write w = {.row = {.at_ms = rf_scheduler_now_ms(s),
-                            .user_id = deed->user_id,
-                            .action = text(deed->action),
-                            .subject = text(deed->subject),
-                            .address = text(deed->address),
-                            .request_id = text(deed->request_id),
-                            .detail = text(deed->detail)}};
-    return rf_db_write(s->db, write_deed, &w, err);
-}
-
-/* In the transaction of the deed itself. */
-static rf_code note_in(rf_scheduler *s, rf_db_tx *tx, int64_t admin_id, const char *action, const char *what,
-                       int64_t id, const char *detail, rf_error *err)
-{
-    char subject[64];
-    if (id)
-        snprintf(subject, sizeof subject, "%s %" PRId64, what, id);
-    else
-        snprintf(subject, sizeof subject, "%s", what);
-    const rf_db_audit row = {.at_ms = rf_scheduler_now_ms(s),
-                             .user_id = admin_id,
-                             .action = action,
-                             .subject = subject,
-                             .address = "",
-                             .request_id = "",
-                             .detail = detail};
-    return rf_db_audit_insert(tx, &row, err);
-}
-
 /* ------------------------------------------------------------------ requests */
 
 typedef struct verdict {
@@ -121,8 +74,8 @@ static rf_code write_verdict(rf_db_tx *tx, void *arg, rf_error *err)
     } else {
         rfi_effects_end(&v->effects, &job, RF_JOB_REJECTED, "", "");
     }
-    RF_TRY(note_in(v->s, tx, v->admin_id, v->approved ? "job_approved" : "job_rejected", "job", v->job_id,
-                   v->reason, err));
+    RF_TRY(rfi_deed_note(tx, rf_scheduler_now_ms(v->s), v->admin_id,
+                         v->approved ? "job_approved" : "job_rejected", "job", v->job_id, v->reason, err));
     RF_TRY(rfi_effects_check(&v->effects, err));
 out:
     rf_arena_free(&arena);
@@ -133,7 +86,7 @@ static rf_code judge(rf_scheduler *s, int64_t admin_id, int64_t job_id, bool app
                      rf_error *err)
 {
     verdict v = {
-        .s = s, .admin_id = admin_id, .job_id = job_id, .approved = approved, .reason = text(reason)};
+        .s = s, .admin_id = admin_id, .job_id = job_id, .approved = approved, .reason = reason ? reason : ""};
     rf_code rc = RF_OK;
     rfi_effects_init(&v.effects);
     RF_TRY(rf_db_write(s->db, write_verdict, &v, err));
@@ -204,7 +157,7 @@ static rf_code write_revival(rf_db_tx *tx, void *arg, rf_error *err)
     RF_TRY(rf_db_job_revive(tx, job.id, rf_scheduler_now_ms(v->s), &changed, err));
     RF_TRY(find_job(tx, v->job_id, &arena, &job, err));
     RF_TRY(queue_job(v->s, tx, &job, &arena, &v->effects, err));
-    RF_TRY(note_in(v->s, tx, v->admin_id, "job_retried", "job", job.id, "", err));
+    RF_TRY(rfi_deed_note(tx, rf_scheduler_now_ms(v->s), v->admin_id, "job_retried", "job", job.id, "", err));
     RF_TRY(rfi_effects_check(&v->effects, err));
 out:
     rf_arena_free(&arena);
@@ -277,8 +230,8 @@ static rf_code write_pause(rf_db_tx *tx, void *arg, rf_error *err)
     const pause_write *const w = arg;
     rf_code rc = RF_OK;
     RF_TRY(rf_db_pause_set(tx, w->need, w->paused, w->admin_id, rf_scheduler_now_ms(w->s), err));
-    RF_TRY(note_in(w->s, tx, w->admin_id, w->paused ? "queue_paused" : "queue_resumed", "queue", 0, w->need,
-                   err));
+    RF_TRY(rfi_deed_note(tx, rf_scheduler_now_ms(w->s), w->admin_id,
+                         w->paused ? "queue_paused" : "queue_resumed", "queue", 0, w->need, err));
 out:
     return rc;
 }
@@ -341,7 +294,8 @@ static rf_code write_wish(rf_db_tx *tx, void *arg, rf_error *err)
                                           [RF_WORKER_DRAIN] = "worker_drained",
                                           [RF_WORKER_END] = "worker_ended"};
     const wish_write *const w = arg;
-    return note_in(w->s, tx, w->admin_id, actions[w->wish], "worker", w->worker_id, "", err);
+    return rfi_deed_note(tx, rf_scheduler_now_ms(w->s), w->admin_id, actions[w->wish], "worker", w->worker_id,
+                         "", err);
 }
 
 rf_code rf_admin_worker_wish(rf_scheduler *s, int64_t admin_id, int64_t worker_id, rf_worker_wish wish,

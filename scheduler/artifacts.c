@@ -2,6 +2,7 @@
 #include "scheduler/artifacts.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -63,10 +64,21 @@ out:
     return rc;
 }
 
+/* A signed URL knows the key alone, which begins with the job: "jobs/7/1/…". */
+static int64_t job_of(const rf_artifact *artifact)
+{
+    if (artifact->job_id || strncmp(artifact->key, "jobs/", 5))
+        return artifact->job_id;
+    return strtoll(artifact->key + 5, NULL, 10);
+}
+
 rf_code rf_artifact_open(rf_download **out, rf_scheduler *s, const rf_artifact *artifact, int64_t offset,
                          int64_t length, rf_error *err)
 {
-    return open_key(out, s, artifact->key, offset, length, err);
+    const rf_code rc = open_key(out, s, artifact->key, offset, length, err);
+    if (rc == RF_OK && offset == 0) /* not each range of it */
+        rfi_deed_later(s, artifact->user_id, "downloaded", "job", job_of(artifact));
+    return rc;
 }
 
 rf_code rf_download_read(rf_download *download, void *out, size_t capacity, size_t *n, rf_error *err)
@@ -100,6 +112,7 @@ rf_code rf_artifact_sign(rf_scheduler *s, const rf_artifact *artifact, int64_t t
     RF_TRY(rf_buf_check(&text, "a URL", err));
     *url = rf_arena_string(arena, text.data, text.size_bytes);
     RF_TRY(rf_arena_check(arena, "a URL", err));
+    rfi_deed_later(s, artifact->user_id, "url_signed", "job", artifact->job_id);
 out:
     rf_buf_free(&text);
     return rc;
@@ -179,6 +192,7 @@ static rf_code write_model_delete(rf_db_tx *tx, void *arg, rf_error *err)
         goto out;
     }
     RF_TRY(rf_db_model_delete(tx, w->user_id, w->id, w->now_ms, &changed, err));
+    RF_TRY(rfi_deed_note(tx, w->now_ms, w->user_id, "model_deleted", "model", w->id, "", err));
 out:
     rf_arena_free(&arena);
     return rc;

@@ -205,6 +205,7 @@ static rf_code write_upload(rf_db_tx *tx, void *arg, rf_error *err)
     RF_TRY(put_profile_job(upload->s, tx, &w->dataset, &w->effects, err));
     RF_TRY(rf_db_dataset_insert(tx, &w->dataset, err));
     RF_TRY(rfi_idempotency_made(tx, upload->user_id, w->idempotency, w->dataset.id, err));
+    RF_TRY(rfi_deed_note(tx, now_ms, upload->user_id, "dataset_uploaded", "dataset", w->dataset.id, "", err));
     w->receipt.id = w->dataset.id;
     RF_TRY(rfi_effects_check(&w->effects, err));
 out:
@@ -410,7 +411,9 @@ static rf_code write_delete(rf_db_tx *tx, void *arg, rf_error *err)
     }
     for (int32_t i = 0; i < n; i++)
         RF_TRY(stop_profile(w, tx, &jobs[i], err));
-    RF_TRY(rf_db_dataset_delete(tx, w->user_id, w->id, rf_scheduler_now_ms(w->s), &found, err));
+    const int64_t now_ms = rf_scheduler_now_ms(w->s);
+    RF_TRY(rf_db_dataset_delete(tx, w->user_id, w->id, now_ms, &found, err));
+    RF_TRY(rfi_deed_note(tx, now_ms, w->user_id, "dataset_deleted", "dataset", w->id, "", err));
     RF_TRY(rfi_effects_check(&w->effects, err));
 out:
     rf_arena_free(&arena);

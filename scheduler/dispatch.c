@@ -117,6 +117,7 @@ rf_code rf_scheduler_relay(rf_scheduler *s, int32_t *n, rf_error *err)
     rf_job *jobs = NULL;
     int32_t found = 0, all = 0;
     rf_code rc = RF_OK;
+    RF_TRY(rfi_deeds_flush(s, err));
     do {
         while (has_cleared(s))
             RF_TRY(rf_db_write(s->db, flush_only, s, err));

@@ -70,6 +70,7 @@ rf_code rf_scheduler_open(rf_scheduler **out, const rf_scheduler_options *option
     RF_TRY(rf_alloc_array((void **)&s, 1, sizeof *s, "the scheduler", err));
     pthread_mutex_init(&s->applying, NULL);
     pthread_mutex_init(&s->clearing, NULL);
+    pthread_mutex_init(&s->noting, NULL);
     pthread_mutex_init(&s->reconciling, NULL);
     pthread_mutex_init(&s->cleaning, NULL);
     pthread_mutex_init(&s->waking, NULL);
@@ -106,6 +107,7 @@ void rf_scheduler_close(rf_scheduler *s)
     pthread_mutex_destroy(&s->waking);
     pthread_mutex_destroy(&s->cleaning);
     pthread_mutex_destroy(&s->reconciling);
+    pthread_mutex_destroy(&s->noting);
     pthread_mutex_destroy(&s->clearing);
     pthread_mutex_destroy(&s->applying);
     rf_free(s);

@@ -27,6 +27,7 @@
 enum {
     RFI_BATCH = 200,           /* rows or words to a transaction            */
     RFI_PROGRESS_SLOTS = 1024, /* jobs whose last snapshot is remembered    */
+    RFI_DEEDS = 256,           /* that wait to be written                   */
     RFI_SNAPSHOT_MS = 2000,    /* progress goes into the database this rare */
 };
 
@@ -36,6 +37,11 @@ enum {
 typedef struct rfi_cleared {
     int64_t job_id, token;
 } rfi_cleared;
+
+typedef struct rfi_deed {
+    int64_t at_ms, user_id, id;
+    const char *action, *what; /* constants */
+} rfi_deed;
 
 struct rf_scheduler {
     rf_scheduler_options options; /* with the defaults filled in */
@@ -57,6 +63,10 @@ struct rf_scheduler {
         clearing; /* offers that were made: their notes go with the next write; taken last of all */
     rfi_cleared cleared[4 * RFI_BATCH];
     int32_t n_cleared;
+
+    pthread_mutex_t noting;
+    rfi_deed deeds[RFI_DEEDS];
+    int32_t n_deeds;
 
     pthread_mutex_t reconciling;
     uint64_t epoch; /* the queue's, when it was last filled; 0: never */
@@ -223,6 +233,15 @@ rf_code rfi_dataset_settled(rf_scheduler *s, rf_db_tx *tx, int64_t dataset_id, r
 void rfi_doomed_now(rf_scheduler *s);
 /* Deletes them, if somebody said so. */
 rf_code rfi_clean_doomed(rf_scheduler *s, int32_t *n, rf_error *err) RF_MUST_CHECK;
+
+/* ------------------------------------------------------------------ the log of deeds (deeds.c) */
+
+/* "dataset 7 was uploaded": in the transaction that did it. id 0: `what` alone is the subject. */
+rf_code rfi_deed_note(rf_db_tx *tx, int64_t at_ms, int64_t user_id, const char *action, const char *what,
+                      int64_t id, const char *detail, rf_error *err) RF_MUST_CHECK;
+/* The same within a second, without waiting; the texts are constants. */
+void rfi_deed_later(rf_scheduler *s, int64_t user_id, const char *action, const char *what, int64_t id);
+rf_code rfi_deeds_flush(rf_scheduler *s, rf_error *err) RF_MUST_CHECK;
 
 /* ------------------------------------------------------------------ small helps */
 

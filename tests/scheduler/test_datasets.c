@@ -732,6 +732,50 @@ static void a_profile_that_is_cancelled_leaves_nothing_waiting_for_it(void **sta
     assert_int_equal(house_state(h, job), RF_JOB_FAILED);
 }
 
+static int32_t deeds(house *h, const char *action)
+{
+    rf_error err = {0};
+    rf_db_tx *tx = NULL;
+    rf_db_audit *rows = NULL;
+    int32_t n = 0;
+    assert_ok(rf_scheduler_relay(h->s, NULL, &err));
+    assert_ok(rf_db_read_begin(h->db, &tx, &err));
+    assert_ok(rf_db_audit_list(tx, 0, action, 0, 100, &h->arena, &rows, &n, &err));
+    rf_db_read_end(tx);
+    return n;
+}
+
+static void the_log_of_deeds_tells_who_brought_and_took_what(void **state)
+{
+    house *const h = *state;
+    rf_error err = {0};
+    rf_artifact artifact;
+    rf_download *download = NULL;
+    const char *url = NULL;
+    int64_t expires_ms = 0;
+    const int64_t id = upload_plain(h);
+    profile(h, 2);
+    const int64_t job = generate(h, id, NULL);
+    finish_generation(h, job);
+    assert_ok(rf_artifact_get(h->s, h->user, job, RF_ARTIFACT_DATA, &h->arena, &artifact, &err));
+    assert_ok(rf_artifact_sign(h->s, &artifact, 60000, &h->arena, &url, &expires_ms, &err));
+    for (int64_t offset = 0; offset < 3; offset++) {
+        assert_ok(rf_artifact_open(&download, h->s, &artifact, offset, 1, &err));
+        rf_download_close(download);
+    }
+    assert_int_equal(deeds(h, "dataset_uploaded"), 1);
+    assert_int_equal(deeds(h, "url_signed"), 1);
+    assert_int_equal(deeds(h, "downloaded"), 1);
+    assert_ok(rf_dataset_delete(h->s, h->user, id, &err));
+    assert_int_equal(deeds(h, "dataset_deleted"), 1);
+    assert_ok(
+        rf_admin_note(h->s, &(rf_deed){.user_id = h->user, .action = "looked", .subject = "user 2"}, &err));
+    assert_int_equal(deeds(h, "looked"), 1);
+    house_pass(INT64_C(91) * 24 * 3600 * 1000);
+    assert_ok(rf_scheduler_clean(h->s, NULL, &err));
+    assert_int_equal(deeds(h, ""), 0);
+}
+
 static void those_who_watch_see_each_step_and_the_end(void **state)
 {
     house *const h = *state;
@@ -791,6 +835,7 @@ int main(void)
         TEST(a_reader_that_leaves_takes_the_parts_along),
         TEST(a_sample_ends_with_the_server_that_sent_it),
         TEST(a_profile_that_is_cancelled_leaves_nothing_waiting_for_it),
+        TEST(the_log_of_deeds_tells_who_brought_and_took_what),
         TEST(those_who_watch_see_each_step_and_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
