@@ -226,10 +226,13 @@ static bool check_role(rfi_call *call)
     if (call->route->role == RFI_ROLE_ANYONE)
         return true;
     if (rfi_authenticate(call, &err) != RF_OK) {
+        if (rfi_header(call, "Authorization"))
+            rfi_log_security(call, "a token was refused");
         rfi_reply_error(call, &err);
         return false;
     }
     if (call->route->role == RFI_ROLE_ADMIN && !call->who.is_admin) {
+        rfi_log_security(call, "an administrator's route was refused");
         rfi_reply_failure(call, RFI_FORBIDDEN, "this needs the role of an administrator", NULL);
         return false;
     }

@@ -5,7 +5,6 @@
 #include "api/present.h"
 #include "api/server_internal.h"
 #include "core/clock.h"
-#include "core/log.h"
 #include "scheduler/accounts.h"
 
 rf_code rfi_identify_account(const rf_server *server, rf_claims *who, rf_error *err)
@@ -41,18 +40,6 @@ out:
     return rc;
 }
 
-static void log_security(const rfi_call *call, int64_t user_id, const char *message)
-{
-    const rf_log_pair pairs[] = {RF_LOG_TEXT("address", call->peer ? call->peer->address : "")};
-    rf_log_write(&(rf_log_event){.level = RF_LOG_WARNING,
-                                 .module = "security",
-                                 .user_id = user_id,
-                                 .request_id = call->request_id,
-                                 .message = message,
-                                 .metadata = pairs,
-                                 .n_metadata = 1});
-}
-
 rf_code rfi_register(rfi_call *call, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -64,6 +51,7 @@ rf_code rfi_register(rfi_call *call, rf_error *err)
                                    .name = rfi_body_text(call, "name", NULL),
                                    .role = RF_ROLE_USER};
     RF_TRY(rf_account_register(call->server->accounts, &wanted, &call->arena, &user, err));
+    rfi_log_security(call, "an account was made");
     rfi_put_user(rfi_data_begin(call), &user, false);
     rc = rfi_data_end(call, 201, "the account is made", err);
 out:
@@ -78,7 +66,7 @@ rf_code rfi_login(rfi_call *call, rf_error *err)
     rc = rf_account_login(call->server->accounts, rfi_body_text(call, "email", ""), password,
                           strlen(password), &call->arena, &session, &call->retry_after_s, err);
     if (rc == RF_UNAUTHENTICATED || rc == RF_RATE_LIMITED)
-        log_security(call, 0, "a login failed");
+        rfi_log_security(call, "a login failed");
     RF_TRY(rc);
     rc = reply_tokens(call, &session, "welcome", err);
 out:
@@ -92,7 +80,7 @@ rf_code rfi_refresh(rfi_call *call, rf_error *err)
     rc = rf_account_refresh(call->server->accounts, rfi_body_text(call, "refresh_token", ""), &call->arena,
                             &session, err);
     if (rc == RF_UNAUTHENTICATED)
-        log_security(call, 0, "a refresh token was refused");
+        rfi_log_security(call, "a refresh token was refused");
     RF_TRY(rc);
     rc = reply_tokens(call, &session, "here are new tokens", err);
 out:

@@ -47,6 +47,7 @@ rf_code rfi_upload(rfi_call *call, rf_error *err)
     RF_TRY(rf_upload_commit(call->upload, &key, &call->arena, &receipt, &dataset, err));
     if (rfi_repeat_answer(call, &receipt))
         return RF_OK;
+    rfi_log_security(call, "a table was uploaded");
     rf_buf *data = rfi_data_begin(call);
     rfi_json_open(data, '{');
     rfi_json_put_int(data, "id", dataset.id);

@@ -38,6 +38,7 @@ rf_code rfi_download(rfi_call *call, rf_error *err)
     const char *url = NULL, *inline_ = rfi_query_text(call, "inline", "0");
     int64_t expires_ms = 0;
     RF_TRY(find_artifact(call, RF_ARTIFACT_DATA, &artifact, err));
+    rfi_log_security(call, "a result was asked for");
     if (strcmp(inline_, "1") == 0 || strcmp(inline_, "true") == 0) {
         rc = rfi_reply_artifact(call, &artifact, false, err);
         goto out;

@@ -187,6 +187,21 @@ static void log_failure(const rfi_call *call, const rf_error *err, rfi_failure f
                                  .n_metadata = sizeof pairs / sizeof *pairs});
 }
 
+void rfi_log_security(const rfi_call *call, const char *message)
+{
+    const rf_log_pair pairs[] = {RF_LOG_TEXT("address", call->peer ? call->peer->address : ""),
+                                 RF_LOG_TEXT("method", call->method_text),
+                                 RF_LOG_TEXT("route", call->route ? call->route->path : ""),
+                                 RF_LOG_NUMBER("id", rfi_path_id(call))};
+    rf_log_write(&(rf_log_event){.level = RF_LOG_INFO,
+                                 .module = "security",
+                                 .user_id = call->who.user_id,
+                                 .request_id = call->request_id,
+                                 .message = message,
+                                 .metadata = pairs,
+                                 .n_metadata = sizeof pairs / sizeof *pairs});
+}
+
 /* A field's name travels as the error's context: it was put there where the field was looked at. */
 void rfi_reply_error(rfi_call *call, const rf_error *err)
 {

@@ -48,6 +48,9 @@ void rfi_reply_attachment(rfi_call *call, const char *name);
 
 /* The error envelope; `details` is a JSON object or NULL for {}. */
 void rfi_reply_failure(rfi_call *call, rfi_failure failure, const char *message, const char *details);
+/* A line of the security log: who did what, and from where. */
+void rfi_log_security(const rfi_call *call, const char *message);
+
 /* What a handler's error becomes. */
 void rfi_reply_error(rfi_call *call, const rf_error *err);
 

@@ -39,6 +39,8 @@ static void *read_line(void *arg, const char *target, struct MHD_Connection *con
 static void run_handler(rfi_call *call)
 {
     rf_error err = {0};
+    if (call->route->role == RFI_ROLE_ADMIN && call->route->method != RFI_GET)
+        rfi_log_security(call, call->route->summary);
     if (call->route->handler(call, &err) != RF_OK)
         rfi_reply_error(call, &err);
     call->stage = call->decide ? RFI_STAGE_DECIDING : RFI_STAGE_ANSWERED;
