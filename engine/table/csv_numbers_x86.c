@@ -9,7 +9,8 @@
  *
  * All that a plain number must not be is gathered as bits, one per byte, and asked for once. With AVX-512 eight cells
  * of up to eight bytes (and a sign) are read at once, a cell to a lane; in each of the masks below a lane has eight
- * bits, the highest of which is the cell's last byte. What does not fit there is read alone, 16 bytes of it.
+ * bits, the highest of which is the cell's last byte. What does not fit there is read by fours, 16 bytes of each, and
+ * what has more digits, or is odd, alone.
  */
 #include "engine/table/csv_numbers.h"
 
@@ -234,13 +235,126 @@ static AVX512 inline __mmask8 read_lanes(const rfi_number_road *road, int64_t i,
     return off;
 }
 
+/* ---- four longer cells at once ------------------------------------------------------------- */
+
+/* The same with 16 bytes, sign included, to a cell: here a lane has 16 bits in the masks, and all lanes' bits fit a word. */
+#define WIDE_LAST_BITS 0x8000800080008000u
+
+enum { WIDE_LANES = 4 };
+
+/* Sixteen bits for each of four cells, and back: what is asked of every lane alike. */
+static AVX512 inline __m128i four(uint64_t bits)
+{
+    return _mm_cvtsi64_si128((int64_t)bits);
+}
+
+static AVX512 inline uint64_t bits_of(__m128i four)
+{
+    return (uint64_t)_mm_cvtsi128_si64(four);
+}
+
+static AVX512 inline __mmask8 any_of(uint64_t bits)
+{
+    return _mm_test_epi16_mask(four(bits), four(bits));
+}
+
+/* The last n bits of each lane; none for n beyond 16. */
+static AVX512 inline uint64_t last_bits(__m128i n)
+{
+    const __m128i shift = _mm_sub_epi32(_mm_set1_epi32(WIDE_BYTES), n);
+    return bits_of(_mm_cvtepi32_epi16(_mm_sllv_epi32(_mm_set1_epi32(0xFFFF), shift)));
+}
+
+static AVX512 inline __m512i load_wide(const char *data, const uint32_t *ends)
+{
+    const char *const base = data - WIDE_BYTES;
+    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes_at(base + ends[0])),
+                                                bytes_at(base + ends[1]), 1);
+    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes_at(base + ends[2])),
+                                                 bytes_at(base + ends[3]), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+/* Up to 15 digits in each lane to their number. */
+static AVX512 inline __m256i wide_values(__m512i digits)
+{
+    const __m512i pairs = _mm512_maddubs_epi16(digits, _mm512_set1_epi16(0x010A));
+    const __m512i fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x00010064));
+    const __m512i eights =
+        _mm512_madd_epi16(_mm512_packus_epi32(fours, fours), _mm512_set1_epi32(0x00012710));
+    const __m512i first_words = _mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6);
+    const __m256i both = _mm512_castsi512_si256(_mm512_permutexvar_epi64(first_words, eights));
+    return _mm256_add_epi64(_mm256_mul_epu32(both, _mm256_set1_epi64x(100000000)),
+                            _mm256_srli_epi64(both, 32));
+}
+
+static AVX512 void note_wide(rfi_number_facts *seen, __m512i closed, __m128i after, __mmask8 good)
+{
+    __m128i digits[WIDE_LANES];
+    int32_t written[WIDE_LANES];
+    _mm512_storeu_si512(digits, closed);
+    _mm_storeu_si128((__m128i *)(void *)written, after);
+    for (int lane = 0; lane < WIDE_LANES; lane++) {
+        if (!(good >> lane & 1))
+            continue;
+        const int32_t decimals = significant(digits[lane], written[lane]);
+        seen->decimals = decimals > seen->decimals ? decimals : seen->decimals;
+        seen->max_written = written[lane] > seen->max_written ? written[lane] : seen->max_written;
+        seen->min_written = written[lane] < seen->min_written ? written[lane] : seen->min_written;
+    }
+}
+
+/* Reads cells i to i + 3; gives those that are not plain numbers, whose values mean nothing. */
+static AVX512 inline __mmask8 read_wide(const rfi_number_road *road, int64_t i, double *values,
+                                        rfi_number_facts *seen)
+{
+    const rfi_csv_cells *const cells = &road->cells;
+    const __m128i begins = _mm_loadu_si128((const __m128i *)(const void *)(cells->begins + i));
+    const __m128i ends = _mm_loadu_si128((const __m128i *)(const void *)(cells->ends + i));
+    const __m512i bytes = load_wide(cells->data, cells->ends + i);
+    const __m512i less = _mm512_sub_epi8(bytes, _mm512_set1_epi8('0'));
+    const uint64_t cell = last_bits(_mm_sub_epi32(_mm_sub_epi32(ends, begins), _mm_set1_epi32(1)));
+    const uint64_t head = cell & ~((cell & ~WIDE_LAST_BITS) << 1);
+    const uint64_t minus = _mm512_mask_cmpeq_epi8_mask(head, bytes, _mm512_set1_epi8('-'));
+    const uint64_t inside = cell ^ minus;
+    const uint64_t first = inside & ~((inside & ~WIDE_LAST_BITS) << 1);
+    const uint64_t digits = _mm512_mask_cmple_epu8_mask(inside, less, _mm512_set1_epi8(9));
+    const uint64_t points = _mm512_mask_cmpeq_epi8_mask(inside, bytes, _mm512_set1_epi8(road->point));
+    const uint64_t zeros = _mm512_mask_testn_epi8_mask(first & ~WIDE_LAST_BITS, less, less);
+    const __m128i at = four(points), one = _mm_set1_epi16(1);
+    const uint64_t odd = (inside ^ (digits | points)) | (first & ~digits) | (points & WIDE_LAST_BITS) |
+                         (zeros << 1 & digits) | bits_of(_mm_and_si128(at, _mm_sub_epi16(at, one)));
+    const __mmask8 empty = (__mmask8)~any_of(inside);
+    const __mmask8 full = _mm_cmpeq_epi16_mask(four(digits), _mm_set1_epi16(-1)); /* 16 digits */
+    const __mmask8 off = (empty | full | any_of(odd)) & 0xF, good = off ^ 0xF;
+    /* the bytes up to the point move up by one */
+    const __mmask8 has_point = any_of(points);
+    const uint64_t front = bits_of(_mm_maskz_sub_epi16(has_point, at, one)) | points;
+    const __m512i alone = _mm512_maskz_mov_epi8(digits, less);
+    const __m512i closed = _mm512_mask_blend_epi8(front, alone, _mm512_bslli_epi128(alone, 1));
+    const __m128i behind = _mm_sub_epi32(_mm_lzcnt_epi32(_mm_cvtepu16_epi32(at)), _mm_set1_epi32(WIDE_BYTES));
+    const __m128i after = _mm_maskz_mov_epi32(has_point, behind);
+    const __m256i whole = wide_values(closed);
+    const __m256i value = _mm256_mask_sub_epi64(whole, any_of(minus), _mm256_setzero_si256(), whole);
+    _mm256_storeu_pd(values + i,
+                     _mm256_div_pd(_mm256_cvtepi64_pd(value), _mm256_i32gather_pd(tens, after, 8)));
+    seen->minus |= (any_of(minus) & good) != 0;
+    const __mmask8 news = _mm_mask_cmpgt_epi32_mask(good, after, _mm_set1_epi32(seen->decimals)) |
+                          _mm_mask_cmplt_epi32_mask(good, after, _mm_set1_epi32(seen->min_written));
+    if (__builtin_expect(news != 0, 0))
+        note_wide(seen, closed, after, good);
+    return off;
+}
+
+/* ---- all cells ----------------------------------------------------------------------------- */
+
 static int32_t larger(int32_t a, int64_t b)
 {
     return a > b ? a : (int32_t)b;
 }
 
-/* When few cells of the eight fit, it is no use to try the next eight together. */
-enum { FEW_GOOD = 3 };
+/* When so few of eight cells are short, the next ones are not looked at as such. */
+enum { FEW_SHORT = 3, LONG_RUN = 8 * LANES };
 
 static AVX512 void read_off(const rfi_number_road *road, int64_t i, __mmask8 off, double *values,
                             rfi_number_facts *seen)
@@ -251,6 +365,16 @@ static AVX512 void read_off(const rfi_number_road *road, int64_t i, __mmask8 off
     }
 }
 
+/* Eight cells as two times four. */
+static AVX512 void read_long(const rfi_number_road *road, int64_t i, double *values, rfi_number_facts *seen)
+{
+    for (int64_t end = i + LANES; i < end; i += WIDE_LANES) {
+        const __mmask8 off = read_wide(road, i, values, seen);
+        if (__builtin_expect(off != 0, 0))
+            read_off(road, i, off, values, seen);
+    }
+}
+
 AVX512 void rfi_numbers_read_avx512(const rfi_number_road *road, double *values, rfi_number_facts *facts)
 {
     const rfi_csv_cells *const cells = &road->cells;
@@ -258,22 +382,21 @@ AVX512 void rfi_numbers_read_avx512(const rfi_number_road *road, double *values,
     lanes_seen together = {.decimals = _mm512_setzero_si512(),
                            .max_written = _mm512_setzero_si512(),
                            .min_written = _mm512_set1_epi64(INT32_MAX)};
-    int64_t i = 0;
-    while (i < cells->n && rfi_csv_cell_text(cells, i) - cells->first < LANE_BYTES)
+    int64_t i = 0, long_until = 0;
+    while (i < cells->n && rfi_csv_cell_text(cells, i) - cells->first < WIDE_BYTES)
         i++;
     read_range(road, 0, i, values, &seen);
     /* the last cell of a file may begin where the file ends */
     const int64_t n = cells->n - (cells->n && rfi_csv_cell_text(cells, cells->n - 1) == cells->limit);
-    while (i + LANES <= n) {
-        const __mmask8 off = read_lanes(road, i, values, &together);
-        if (__builtin_expect(off != 0, 0))
+    for (; i + LANES <= n; i += LANES) {
+        const __mmask8 off = i < long_until ? 0xFF : read_lanes(road, i, values, &together);
+        const int n_off = __builtin_popcount(off);
+        if (n_off > 1)
+            read_long(road, i, values, &seen);
+        else if (n_off)
             read_off(road, i, off, values, &seen);
-        i += LANES;
-        if (__builtin_popcount(off) > LANES - FEW_GOOD) {
-            const int64_t end = i + 4 * LANES < n ? i + 4 * LANES : n;
-            read_range(road, i, end, values, &seen);
-            i = end;
-        }
+        if (n_off > LANES - FEW_SHORT && i >= long_until)
+            long_until = i + LONG_RUN;
     }
     read_range(road, i, cells->n, values, &seen);
     seen.minus |= together.minus != 0;
