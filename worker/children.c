@@ -18,7 +18,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000, LIVED_MS = 10000 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_KILLED_MS = 400, PAUSE_MOST_MS = 10000, LIVED_MS = 2000 };
 
 /* A worker has no use for them: it holds no credentials of anything but its socket. */
 static const char *const not_handed_on[] = {
@@ -98,7 +98,8 @@ static rf_code spawn(child *c, rf_error *err)
 
 /* ------------------------------------------------------------------ its life */
 
-static void wait_for(child *c)
+/* Waits for its end; whether a signal was the cause. */
+static bool wait_for(child *c)
 {
     int status = 0;
     siginfo_t info;
@@ -115,6 +116,7 @@ static void wait_for(child *c)
         rf_log(expected ? RF_LOG_INFO : RF_LOG_WARNING, "children", "worker %d (pid %d) ended: %s %d",
                c->index, (int)pid, WIFSIGNALED(status) ? "signal" : "exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    return WIFSIGNALED(status);
 }
 
 /* False: there is nothing more to start. */
@@ -148,11 +150,11 @@ static void *keep_alive(void *arg)
         const int64_t began_ms = now_ms();
         if (spawn(c, &err) != RF_OK)
             rf_log(RF_LOG_ERROR, "children", "worker %d cannot be started: %s", c->index, err.message);
-        if (c->pid > 0)
-            wait_for(c);
+        const bool killed = c->pid > 0 && wait_for(c);
         const bool lived = now_ms() - began_ms >= LIVED_MS;
         const int64_t doubled = pause_ms ? 2 * pause_ms : PAUSE_FIRST_MS;
-        pause_ms = lived ? 0 : doubled < PAUSE_MOST_MS ? doubled : PAUSE_MOST_MS;
+        const int64_t most = killed ? PAUSE_KILLED_MS : PAUSE_MOST_MS;
+        pause_ms = lived ? 0 : doubled < most ? doubled : most;
     } while (pause_before_next(all, pause_ms));
     pthread_mutex_lock(&all->lock);
     all->n_ended++;

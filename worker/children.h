@@ -7,8 +7,9 @@
  *     rf_children_close(children, 120000);          // waits so long, then SIGKILL
  *
  * Each child is this same program (/proc/self/exe) with one end of a socket pair as descriptor 3; the other end goes to
- * the queue (rf_queue_serve_fd). A child that dies is started again, at once when it had lived for a while, else after a
- * pause that doubles from a tenth of a second to ten seconds. A child dies with this process (PR_SET_PDEATHSIG), and
+ * the queue (rf_queue_serve_fd). A child that dies is started again: at once when it had lived for a while, soon when it
+ * was killed (a job that kills workers is the scheduler's to stop), and when it ended by itself after a pause that doubles
+ * from a tenth of a second to ten seconds. A child dies with this process (PR_SET_PDEATHSIG), and
  * ends by itself when its socket closes. Secrets of the environment are not handed on (children.c has the list).
  *
  * Threads: any, but one at a time for a handle; each child has a thread that waits for it.
