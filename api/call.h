@@ -45,6 +45,7 @@ typedef enum rfi_reply_kind {
 
 typedef struct rfi_pair {
     const char *name, *value;
+    bool is_told; /* that something is wrong with it: once is enough */
 } rfi_pair;
 
 typedef struct rfi_reply {

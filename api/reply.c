@@ -55,7 +55,7 @@ void rfi_reply_header(rfi_call *call, const char *name, const char *value)
     rfi_reply *reply = &call->reply;
     assert(reply->n_headers < RFI_HEADERS_MAX);
     if (value)
-        reply->headers[reply->n_headers++] = (rfi_pair){name, value};
+        reply->headers[reply->n_headers++] = (rfi_pair){.name = name, .value = value};
 }
 
 void rfi_reply_text(rfi_call *call, int status, const char *type, rf_buf *text)

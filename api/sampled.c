@@ -131,6 +131,14 @@ static void begin_fetch(sampled *s)
     }
 }
 
+/* Both are taken note of: a ping beside news would ask twice. */
+static bool has_news(sampled *s)
+{
+    const bool told = atomic_exchange(&s->watcher.told, false);
+    const bool ping = atomic_exchange(&s->watcher.ping, false);
+    return told || ping;
+}
+
 static ssize_t send_part(sampled *s, char *out, size_t capacity)
 {
     rf_error err = {0};
@@ -154,7 +162,7 @@ static ssize_t read_sampled(rfi_stream *stream, char *out, size_t capacity)
         return RFI_STREAM_BROKEN;
     switch ((phase)atomic_load(&s->phase)) {
     case WAITING:
-        if (atomic_exchange(&s->watcher.told, false) | atomic_exchange(&s->watcher.ping, false))
+        if (has_news(s))
             begin_fetch(s);
         return 0;
     case FETCHING:
@@ -176,8 +184,7 @@ static bool decide_sampled(rfi_call *call)
     const phase now = (phase)atomic_load(&s->phase);
     const bool gone = atomic_load(&s->watcher.gone);
     if (!gone && (now == WAITING || now == FETCHING)) {
-        if (now == WAITING &&
-            (atomic_exchange(&s->watcher.told, false) | atomic_exchange(&s->watcher.ping, false)))
+        if (now == WAITING && has_news(s))
             begin_fetch(s);
         return false;
     }

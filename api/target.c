@@ -105,33 +105,49 @@ static json_t *as_json(const rfi_schema *schema, const char *text)
     return json_string(text);
 }
 
-static void check_parameter(rfi_call *call, const char *name, const char *value, rf_buf *faults,
+static rfi_pair *find_pair(rfi_call *call, const char *name)
+{
+    for (int i = 0; i < call->n_pairs; i++)
+        if (strcmp(call->pairs[i].name, name) == 0)
+            return &call->pairs[i];
+    return NULL;
+}
+
+/* Why the value does not fit; NULL when it does. */
+static const char *find_fault(rfi_call *call, const rfi_schema *schema, const char *value)
+{
+    rf_buf why;
+    rf_buf_init(&why);
+    json_t *json = as_json(schema, value);
+    const char *sentence = NULL;
+    if (rfi_schema_check(schema, &call->server->bounds, json, &why) > 0) {
+        json_t *faults = why.size_bytes ? json_loadb(why.data, why.size_bytes, 0, NULL) : NULL;
+        const char *told = json_string_value(json_object_get(faults, "body"));
+        sentence = rfi_call_text(call, "%s", told ? told : "does not fit");
+        json_decref(faults);
+    }
+    json_decref(json);
+    rf_buf_free(&why);
+    return sentence;
+}
+
+/* True when something is wrong with it, which is told now or was told before. */
+static bool check_parameter(rfi_call *call, const char *name, const char *value, rf_buf *faults,
                             int *n_faults)
 {
     const rfi_query *row = find_parameter(call->route, name);
-    rf_buf why;
-    rf_buf_init(&why);
-    const char *sentence = NULL;
-    if (!row)
-        sentence = "is not known here";
-    else if (rfi_query_text(call, name, NULL))
-        sentence = "is there twice";
-    else {
-        json_t *json = as_json(row->schema, value);
-        if (rfi_schema_check(row->schema, &call->server->bounds, json, &why) > 0)
-            sentence = "does not fit";
-        json_decref(json);
-    }
-    if (sentence) {
-        if ((*n_faults)++ == 0)
-            rfi_json_open(faults, '{');
-        rfi_json_key(faults, name);
-        json_t *parsed = why.size_bytes ? json_loadb(why.data, why.size_bytes, 0, NULL) : NULL;
-        const char *told = json_string_value(json_object_get(parsed, "body"));
-        rfi_json_text(faults, told ? told : sentence);
-        json_decref(parsed);
-    }
-    rf_buf_free(&why);
+    rfi_pair *before = find_pair(call, name);
+    const char *sentence = !row     ? "is not known here"
+                           : before ? "is there twice"
+                                    : find_fault(call, row->schema, value);
+    if (!sentence || (before && before->is_told))
+        return sentence != NULL;
+    if ((*n_faults)++ == 0)
+        rfi_json_open(faults, '{');
+    rfi_json_put_text(faults, name, sentence);
+    if (before)
+        before->is_told = true;
+    return true;
 }
 
 static rf_code read_pair(rfi_call *call, const char *at, size_t length, rf_buf *faults, int *n_faults,
@@ -148,9 +164,9 @@ static rf_code read_pair(rfi_call *call, const char *at, size_t length, rf_buf *
     if (n < 0 || m < 0 || rf_utf8_find_invalid(name, (size_t)n) >= 0 ||
         rf_utf8_find_invalid(value, (size_t)m) >= 0)
         return rf_fail(err, RF_MALFORMED, "the query of the request cannot be read");
-    check_parameter(call, name, value, faults, n_faults);
+    const bool is_told = check_parameter(call, name, value, faults, n_faults);
     if (call->n_pairs < RFI_QUERY_MAX)
-        call->pairs[call->n_pairs++] = (rfi_pair){name, value};
+        call->pairs[call->n_pairs++] = (rfi_pair){name, value, is_told};
     return RF_OK;
 }
 
