@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RFI_SLOT_BYTES = 16, RFI_SLOT_DECIMALS = 7 };
+enum { RFI_SLOT_BYTES = 16, RFI_SLOT_DECIMALS = 15 };
 
 typedef struct rfi_slot {
     char text[RFI_SLOT_BYTES];

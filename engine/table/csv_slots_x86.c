@@ -8,7 +8,10 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-enum { LANES = 8 };
+enum { LANES = 8, SHORT_DECIMALS = 7 };
+
+static const double powers[RFI_SLOT_DECIMALS + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 #define AVX512 __attribute__((target("avx2,bmi,bmi2,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
@@ -74,6 +77,15 @@ static AVX512 inline texts whole_texts(__m512i digits)
                    .length = minus(all(64), skipped)};
 }
 
+/* Clears what lies behind the length. */
+static AVX512 inline void cut(texts *out)
+{
+    const __m512i past_low = _mm512_max_epi64(minus(all(64), out->length), _mm512_setzero_si512());
+    const __m512i past_high = _mm512_max_epi64(minus(all(128), out->length), _mm512_setzero_si512());
+    out->low = _mm512_and_si512(out->low, down(all(-1), past_low));
+    out->high = _mm512_and_si512(out->high, down(all(-1), past_high));
+}
+
 /* The point before the last `decimals` digits; final zeros dropped down to `least`, and the point with the last. */
 static AVX512 inline texts pointed_texts(__m512i digits, const rfi_slot_format *format)
 {
@@ -91,9 +103,7 @@ static AVX512 inline texts pointed_texts(__m512i digits, const rfi_slot_format *
         const __m512i dropped = _mm512_min_epi64(final, all(8 * (n - format->least)));
         out.length = minus(out.length, dropped);
         out.length = _mm512_mask_mov_epi64(out.length, _mm512_cmpeq_epi64_mask(dropped, all(8 * n)), before);
-        out.low = _mm512_and_si512(
-            out.low, down(all(-1), _mm512_max_epi64(minus(all(64), out.length), _mm512_setzero_si512())));
-        out.high = _mm512_and_si512(out.high, down(all(-1), minus(all(128), out.length)));
+        cut(&out);
     }
     return out;
 }
@@ -132,43 +142,101 @@ static AVX512 inline void store(const texts *out, rfi_slot *slots, uint8_t *leng
     _mm_storel_epi64((__m128i *)(void *)lengths, _mm512_cvtepi64_epi8(_mm512_srli_epi64(out->length, 3)));
 }
 
-static AVX512 inline void fill_lanes(const rfi_slot_format *format, __m512d power, __m512d value,
-                                     rfi_slot *slots, uint8_t *lengths)
+/* Values as whole numbers of their last digit's unit. */
+typedef struct scaled {
+    __m512d whole; /* not negative */
+    __mmask8 good, negative, missing;
+} scaled;
+
+static AVX512 inline scaled scale(__m512d value, __m512d power, double most)
 {
     /* added and taken away again, it leaves a whole number, halves to even */
     const __m512d to_even = _mm512_set1_pd(6755399441055744.0); /* 1.5 * 2^52 */
-    const __m512d scaled = _mm512_mul_pd(value, power), size = _mm512_abs_pd(scaled);
-    const __m512d whole = _mm512_sub_pd(_mm512_add_pd(size, to_even), to_even);
-    const __m512d off = _mm512_abs_pd(_mm512_sub_pd(size, whole));
-    const __mmask8 missing = _mm512_cmp_pd_mask(value, value, _CMP_UNORD_Q);
-    /* 10^8 itself would have nine digits; near a half the product's own rounding could decide */
-    const __mmask8 small = _mm512_cmp_pd_mask(whole, _mm512_set1_pd(1e8), _CMP_LT_OQ);
-    const __mmask8 good = _mm512_mask_cmp_pd_mask(small, off, _mm512_set1_pd(0.5), _CMP_NEQ_OQ);
-    const __mmask8 negative =
-        _mm512_mask_cmp_pd_mask(_mm512_mask_cmp_pd_mask(good, scaled, _mm512_setzero_pd(), _CMP_LT_OQ), whole,
-                                _mm512_setzero_pd(), _CMP_GT_OQ);
-    const __m512i digits = digits_of(_mm512_maskz_cvttpd_epi64(good, whole));
-    texts out = format->decimals ? pointed_texts(digits, format) : whole_texts(digits);
-    if (negative)
-        put_signs(&out, negative);
+    const __m512d product = _mm512_mul_pd(value, power), size = _mm512_abs_pd(product);
+    scaled out = {.whole = _mm512_sub_pd(_mm512_add_pd(size, to_even), to_even),
+                  .missing = _mm512_cmp_pd_mask(value, value, _CMP_UNORD_Q)};
+    const __m512d off = _mm512_abs_pd(_mm512_sub_pd(size, out.whole));
+    out.good = _mm512_cmp_pd_mask(size, _mm512_set1_pd(most), _CMP_LT_OQ);
+    /* rounded up it may be `most`; at a half the product's own rounding could decide */
+    out.good = _mm512_mask_cmp_pd_mask(out.good, out.whole, _mm512_set1_pd(most), _CMP_LT_OQ);
+    out.good = _mm512_mask_cmp_pd_mask(out.good, off, _mm512_set1_pd(0.5), _CMP_NEQ_OQ);
+    out.negative = _mm512_mask_cmp_pd_mask(out.good, product, _mm512_setzero_pd(), _CMP_LT_OQ);
+    out.negative = _mm512_mask_cmp_pd_mask(out.negative, out.whole, _mm512_setzero_pd(), _CMP_GT_OQ);
+    return out;
+}
+
+static AVX512 inline __m512i whole_of(__mmask8 good, __m512d x)
+{
+    return _mm512_maskz_cvttpd_epi64(good, x);
+}
+
+/* Eight digits or fewer in all. */
+static AVX512 inline texts short_texts(const scaled *in, const rfi_slot_format *format)
+{
+    const __m512i digits = digits_of(whole_of(in->good, in->whole));
+    return format->decimals ? pointed_texts(digits, format) : whole_texts(digits);
+}
+
+/* Up to six digits before the point and 8 to 15 behind it, which are taken as two words. Each quotient is further from the
+ * next whole number than its rounding reaches, as in rfi_put_fixed; the rests are exact. Lanes that turn out too long
+ * leave *good. */
+static AVX512 inline texts long_texts(const scaled *in, const rfi_slot_format *format, __mmask8 *good)
+{
+    const __m512d power = _mm512_set1_pd(powers[format->decimals]);
+    const __m512d unit = _mm512_set1_pd(powers[format->decimals - 8]);
+    const __m512d before = _mm512_floor_pd(_mm512_div_pd(in->whole, power));
+    const __m512d fraction = _mm512_fnmadd_pd(before, power, in->whole);
+    const __m512d first = _mm512_floor_pd(_mm512_div_pd(fraction, unit));
+    const __m512d rest =
+        _mm512_mul_pd(_mm512_fnmadd_pd(first, unit, fraction), _mm512_set1_pd(powers[16 - format->decimals]));
+    *good = _mm512_mask_cmp_pd_mask(in->good, before, _mm512_set1_pd(1e6), _CMP_LT_OQ);
+    const __m512i high = digits_of(whole_of(*good, first)), low = digits_of(whole_of(*good, rest));
+    const __m512i none = _mm512_setzero_si512(), zero = _mm512_set1_epi8('0');
+    const __m512i final_high = _mm512_and_si512(_mm512_lzcnt_epi64(high), all(0x78));
+    const __m512i final_low = _mm512_and_si512(_mm512_lzcnt_epi64(low), all(0x78));
+    const __m512i used = _mm512_mask_sub_epi64(minus(all(64), final_high),
+                                               _mm512_cmpneq_epi64_mask(low, none), all(128), final_low);
+    const __m512i kept = _mm512_max_epi64(used, all(8 * format->least));
+    texts out = whole_texts(digits_of(whole_of(*good, before)));
+    const __m512i length = out.length, behind = _mm512_add_epi64(length, all(8));
+    const __m512i text_high = either(high, zero), text_low = either(low, zero);
+    out.low = either(either(out.low, up(all((unsigned char)format->point), length)), up(text_high, behind));
+    out.high = either(down(text_high, minus(all(64), behind)), up(text_low, behind));
+    out.length = _mm512_mask_add_epi64(length, _mm512_cmpneq_epi64_mask(kept, none), behind, kept);
+    cut(&out);
+    const __m512i room = all(8 * (RFI_SLOT_BYTES - format->n_end - 1)); /* and a sign */
+    *good = _mm512_mask_cmple_epi64_mask(*good, out.length, room);
+    return out;
+}
+
+static AVX512 inline __attribute__((always_inline)) void
+fill_lanes(const rfi_slot_format *format, bool is_long, __m512d value, rfi_slot *slots, uint8_t *lengths)
+{
+    const scaled in = scale(value, _mm512_set1_pd(powers[format->decimals]), is_long ? 1e15 : 1e8);
+    __mmask8 good = in.good;
+    texts out = is_long ? long_texts(&in, format, &good) : short_texts(&in, format);
+    if (in.negative)
+        put_signs(&out, in.negative);
     put_ends(&out, format);
     out.length = _mm512_maskz_mov_epi64(good, out.length);
-    if (missing) {
-        out.low = _mm512_mask_mov_epi64(out.low, missing, word_of(&format->missing, 0));
-        out.high = _mm512_mask_mov_epi64(out.high, missing, word_of(&format->missing, 1));
-        out.length = _mm512_mask_mov_epi64(out.length, missing, all(8 * format->n_missing));
+    if (in.missing) {
+        out.low = _mm512_mask_mov_epi64(out.low, in.missing, word_of(&format->missing, 0));
+        out.high = _mm512_mask_mov_epi64(out.high, in.missing, word_of(&format->missing, 1));
+        out.length = _mm512_mask_mov_epi64(out.length, in.missing, all(8 * format->n_missing));
     }
     store(&out, slots, lengths);
 }
 
-AVX512 int64_t rfi_slots_fill_avx512(const rfi_slot_format *format, const double *values, int64_t n,
+AVX512 int64_t rfi_slots_fill_avx512(const rfi_slot_format *given, const double *values, int64_t n,
                                      rfi_slot *slots, uint8_t *lengths)
 {
-    static const double powers[RFI_SLOT_DECIMALS + 1] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
-    const __m512d power = _mm512_set1_pd(powers[format->decimals]);
+    const rfi_slot_format format = *given; /* what is stored to the slots does not change it */
     int64_t i = 0;
+    if (format.decimals > SHORT_DECIMALS)
+        for (; i + LANES <= n; i += LANES)
+            fill_lanes(&format, true, _mm512_loadu_pd(values + i), slots + i, lengths + i);
     for (; i + LANES <= n; i += LANES)
-        fill_lanes(format, power, _mm512_loadu_pd(values + i), slots + i, lengths + i);
+        fill_lanes(&format, false, _mm512_loadu_pd(values + i), slots + i, lengths + i);
     return i;
 }
 
