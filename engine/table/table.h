@@ -129,8 +129,8 @@ extern const int32_t rf_missing_default_n;
  * Warnings go to notes (may be NULL): repeated and empty names, columns that became text because of a few
  * cells, dates that leave day and month open.
  *
- * The file is looked at twice, in blocks, and what was read is given back to the system: beside the
- * columns themselves little memory is needed, whatever the size of the file (a pipe is kept whole). With a
+ * The file is read in blocks, once but for columns that turn out to be of another kind than their first rows said, and
+ * what was read is given back to the system: beside the columns themselves little memory is needed, whatever the size of the file (a pipe is kept whole). With a
  * pool blocks are read side by side; the table is the same for any pool and any processor.
  *
  * A line or a quoted cell of more than 64 MiB is refused, and so is a row with another number of cells
