@@ -8,7 +8,7 @@
 enum {
     GROUP_FLOATS = 64,  /* fetched at a time                                  */
     TASKS_A_THREAD = 8, /* so many, if their rows are not fewer than TASK_ROWS */
-    TASK_ROWS = 48,
+    TASK_ROWS = 24,
 };
 
 /* ------------------------------------------------------------------ packing */
@@ -87,11 +87,15 @@ typedef struct tile {
     int32_t depth;
     float *c;
     int64_t ldc;
-    bool load;          /* begin with c, else with 0                                */
-    int last;           /* lanes of the last vector, 1..16                          */
-    const char *ahead;  /* for every four values of k, four lines are fetched here, */
-    int64_t ahead_step; /* and this many bytes further on the next time            */
+    bool load;           /* begin with c, else with 0                                */
+    int last;            /* lanes of the last vector, 1..16                          */
+    const char *ahead;   /* for every four values of k, four lines are fetched here, */
+    int64_t ahead_step;  /* and this many bytes further on the next time            */
+    const float *source; /* a packing tile reads b here and leaves it packed        */
+    int64_t source_ld;
 } tile;
+
+typedef enum errand { NONE, FETCH, PACK } errand; /* what a tile does besides */
 
 /* One value of k. */
 RFI_INLINE void multiply_step(const int rows, const int vectors, v16 sum[12][4], const float *a,
@@ -120,7 +124,7 @@ RFI_INLINE void fetch_group(const char *at)
 
 /* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
 RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns,
-                              const bool fetch)
+                              const errand besides)
 {
     const tile copy = *from, *t = &copy; /* floats stored into c might alias the struct, not a copy */
     const int64_t a_row = by_columns ? 1 : t->a_row;
@@ -136,11 +140,19 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
     const float *a = t->a, *b = t->b;
     const char *ahead = t->ahead;
     int32_t k = 0;
-    for (; fetch && k + 4 <= t->depth; k += 4, ahead += t->ahead_step) {
+    for (; besides == FETCH && k + 4 <= t->depth; k += 4, ahead += t->ahead_step) {
         fetch_group(ahead);
 #pragma GCC unroll 4
         for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES)
             multiply_step(rows, vectors, sum, a, a_row, b);
+    }
+    const float *source = t->source;
+    for (; besides == PACK && k < t->depth;
+         k++, a += a_step, b += vectors * RFI_LANES, source += t->source_ld) {
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            v16_store((float *)b + j * RFI_LANES, v16_load(source + j * RFI_LANES));
+        multiply_step(rows, vectors, sum, a, a_row, b);
     }
 #pragma GCC unroll 4
     for (; k < t->depth; k++, a += a_step, b += vectors * RFI_LANES)
@@ -157,19 +169,19 @@ RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vector
         }
 }
 
-#define TILE_AS(name, rows, vectors, fetch)                                                                  \
+#define TILE_AS(name, rows, vectors, besides)                                                                \
     static void name(const tile *t)                                                                          \
     {                                                                                                        \
         if (t->a_row == 1)                                                                                   \
-            multiply_tile(t, rows, vectors, true, fetch);                                                    \
+            multiply_tile(t, rows, vectors, true, besides);                                                  \
         else                                                                                                 \
-            multiply_tile(t, rows, vectors, false, fetch);                                                   \
+            multiply_tile(t, rows, vectors, false, besides);                                                 \
     }
-#define TILE(rows, vectors) TILE_AS(tile_##rows##x##vectors, rows, vectors, false)
+#define TILE(rows, vectors) TILE_AS(tile_##rows##x##vectors, rows, vectors, NONE)
 
 typedef void (*tile_fn)(const tile *t);
 
-/* Tiles of all heights, and those that do nearly all the work once more: these fetch what comes next. */
+/* Tiles of all heights, and those that do nearly all the work twice more: to fetch what comes next, and to pack. */
 // clang-format off
 TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 #if RFI_TILE_VECTORS == 4
@@ -178,7 +190,8 @@ TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
 TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
 TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
-TILE_AS(fetching_12x2, 12, 2, true) TILE_AS(fetching_6x4, 6, 4, true)
+TILE_AS(fetching_tile, 6, 4, FETCH)
+TILE_AS(packing_tile, 6, 4, PACK)
 
 static const tile_fn tile_table[4][12] = {
     {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
@@ -187,13 +200,12 @@ static const tile_fn tile_table[4][12] = {
     {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
 };
 static const int32_t tile_rows[4] = {12, 12, 8, 6};
-static const tile_fn fetching_table[4] = {NULL, fetching_12x2, NULL, fetching_6x4};
 #else
-TILE_AS(fetching_6x1, 6, 1, true)
+TILE_AS(fetching_tile, 6, 1, FETCH)
+TILE_AS(packing_tile, 6, 1, PACK)
 
 static const tile_fn tile_table[1][6] = {{tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
 static const int32_t tile_rows[1] = {6};
-static const tile_fn fetching_table[1] = {fetching_6x1};
 #endif
 // clang-format on
 
@@ -205,6 +217,9 @@ typedef struct block {
     int64_t ldc;
     int32_t rows, depth;
     bool load;
+    const float
+        *source; /* b(k, j) at source[k * source_ld + j], to be packed by the first tile; NULL: b is packed */
+    int64_t source_ld;
 } block;
 
 /* Takes a tile's groups from the last stream; false when there is nothing to fetch. */
@@ -233,14 +248,18 @@ static void multiply_panel(const block *p, const float *packed, int32_t cols, in
               .b = packed,
               .depth = p->depth,
               .ldc = p->ldc,
-              .load = p->load};
+              .load = p->load,
+              .source = p->source,
+              .source_ld = p->source_ld};
     t.last = rfi_min32(cols - left - (vectors - 1) * RFI_LANES, RFI_LANES);
     for (int32_t i = 0; i < p->rows; i += at_most) {
         int32_t rows = rfi_min32(at_most, p->rows - i);
         t.a = p->a + i * p->a_row;
         t.c = p->c + i * p->ldc;
-        if (rows == at_most && fetching_table[vectors - 1] && take_ahead(&t, ahead))
-            fetching_table[vectors - 1](&t);
+        if (i == 0 && p->source)
+            packing_tile(&t);
+        else if (rows == at_most && vectors == RFI_TILE_VECTORS && take_ahead(&t, ahead))
+            fetching_tile(&t);
         else
             tile_table[vectors - 1][rows - 1](&t);
     }
@@ -327,58 +346,60 @@ static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
     return ahead;
 }
 
+/* Whether the first tile of a block can pack b: a whole panel, and a whole tile. */
+static bool packs_itself(const block *p, const rfi_factor *b, int32_t left)
+{
+    return !b->transposed && !b->more && left + RFI_PANEL <= b->cols &&
+           p->rows >= tile_rows[RFI_TILE_VECTORS - 1];
+}
+
 typedef struct parts_job {
     const rfi_product *product;
-    int32_t rows_a_task, cols_a_task, n_strips;
+    int32_t rows_a_task, n_panels;
 } parts_job;
 
-/* Some rows and some columns of c, not more than a panel. b is packed on the way, into memory that stays in the first-level cache: to do that
- * once for every block of rows costs less than to hand packed panels from one processor to another. */
+/* Some rows and one panel of c. b is packed on the way, into memory that stays in the first-level cache: to do that once for
+ * every block of rows costs less than to hand packed panels from one processor to another. */
 static void part_task(void *arg, int64_t task)
 {
     const parts_job *job = arg;
     const rfi_product *p = job->product;
+    const rfi_factor *b = &p->b;
     _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
-    int32_t first = (int32_t)(task / job->n_strips) * job->rows_a_task;
+    int32_t first = (int32_t)(task / job->n_panels) * job->rows_a_task;
     int32_t end = rfi_min32(first + job->rows_a_task, p->rows);
-    int32_t left = (int32_t)(task % job->n_strips) * job->cols_a_task;
-    int32_t right = rfi_min32(left + job->cols_a_task, p->b.cols);
-    rfi_factor b = p->b;
-    b.cols = right;
-    if (b.depth == 0 && !p->accumulate)
+    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
+    int32_t right = rfi_min32(left + RFI_PANEL, b->cols);
+    if (b->depth == 0 && !p->accumulate)
         clear(p, first, end, left, right);
-    for (int32_t k0 = 0; k0 < b.depth; k0 += RFI_DEPTH) {
-        rfi_ahead ahead = look_ahead(&b, k0, left);
+    for (int32_t k0 = 0; k0 < b->depth; k0 += RFI_DEPTH) {
+        rfi_ahead ahead = look_ahead(b, k0, left);
         block here = block_of(p, first, end, k0);
         here.c += left;
-        pack_panel(packed, &b, k0, here.depth, left, panel_width(right, left));
-        multiply_panel(&here, packed, right, left, &ahead);
+        if (packs_itself(&here, b, left)) {
+            here.source = row_of(b, k0) + left;
+            here.source_ld = b->ld;
+        } else
+            pack_panel(packed, b, k0, here.depth, left, panel_width(b->cols, left));
+        multiply_panel(&here, packed, b->cols, left, &ahead);
     }
     if (p->finish)
         p->finish(p->finish_arg, first, end, left, right);
 }
 
 /* Cuts c into enough tasks that a thread which is held up, or whose processor is slower at the moment, leaves work to the
- * others: first by rows, as long as there are so many in a task that packing is a small part of it, then into half panels,
- * whose tiles are a little slower. */
-static parts_job cut(rf_device *device, const rfi_product *p)
+ * others; an even number of rows in each, and enough that packing is a small part of it. */
+static int32_t rows_of_a_task(rf_device *device, const rfi_product *p, int32_t n_panels)
 {
     const int threads = rf_pool_threads(device->pool);
-    const int64_t wanted = threads == 1 ? 1 : TASKS_A_THREAD * (int64_t)threads;
-    parts_job job = {p, p->rows > 0 ? p->rows : 1, RFI_PANEL, (int32_t)rfi_divide_up(p->b.cols, RFI_PANEL)};
-    int64_t blocks = rfi_divide_up(wanted, job.n_strips);
+    int64_t blocks = threads == 1 ? 1 : rfi_divide_up(TASKS_A_THREAD * (int64_t)threads, n_panels);
     blocks = blocks < p->rows / TASK_ROWS ? blocks : p->rows / TASK_ROWS;
-    if (blocks > 1)
-        job.rows_a_task = (int32_t)rfi_divide_up(rfi_divide_up(p->rows, blocks), 6) * 6;
-    else if (job.n_strips < wanted && RFI_PANEL > 2 * RFI_LANES) {
-        job.cols_a_task = RFI_PANEL / 2;
-        job.n_strips = (int32_t)rfi_divide_up(p->b.cols, job.cols_a_task);
-    }
-    return job;
+    return blocks > 1 ? (int32_t)rfi_divide_up(p->rows, 2 * blocks) * 2 : p->rows > 0 ? p->rows : 1;
 }
 
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
-    parts_job job = cut(device, product);
-    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_strips);
+    parts_job job = {product, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL)};
+    job.rows_a_task = rows_of_a_task(device, product, job.n_panels);
+    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_panels);
 }
