@@ -11,7 +11,7 @@
 #include "core/clock.h"
 
 static const double bar_interval_s = 0.1, line_interval_s = 10.0;
-enum { BAR_WIDTH = 24, BAR_LEAST = 8, TAIL_MAX = 256 };
+enum { BAR_WIDTH = 24, BAR_LEAST = 4, TAIL_MAX = 256 }; /* the least leaves room for losses on 80 columns */
 
 /* ------------------------------------------------------------------ stopping */
 
