@@ -159,8 +159,10 @@ static rf_code step_after(rfi_form *form, bool *moved, rf_error *err)
     while (blanks < w->size_bytes && (w->data[blanks] == ' ' || w->data[blanks] == '\t'))
         blanks++;
     *moved = w->size_bytes >= blanks + 2;
+    if (blanks > BOUNDARY_MAX)
+        return rf_fail(err, RF_MALFORMED, "the form cannot be read: a boundary is followed by too many blanks");
     if (!*moved)
-        return blanks > BOUNDARY_MAX ? rf_fail(err, RF_MALFORMED, "the form cannot be read") : RF_OK;
+        return RF_OK;
     if (blanks == 0 && memcmp(w->data, "--", 2) == 0)
         form->phase = END;
     else if (memcmp(w->data + blanks, "\r\n", 2) == 0)
@@ -178,7 +180,7 @@ static rf_code step_headers(rfi_form *form, bool *moved, rf_error *err)
     char *end = memmem(w->data, w->size_bytes, "\r\n\r\n", 4);
     if (w->size_bytes > 0 && memchr(w->data, 0, end ? (size_t)(end - w->data) : w->size_bytes))
         return rf_fail(err, RF_MALFORMED, "the form cannot be read: a header has a NUL");
-    if (!end && w->size_bytes > HEADERS_MAX_BYTES)
+    if ((end ? (size_t)(end - w->data) : w->size_bytes) > HEADERS_MAX_BYTES)
         return rf_fail(err, RF_MALFORMED, "the form cannot be read: its headers have no end");
     *moved = end != NULL;
     if (!end)

@@ -10,10 +10,22 @@
 
 /* ---- an upload, as its bytes arrive --------------------------------------------------------------- */
 
+/* SUPPORTED_FILE_TYPES may leave out what this program could read. */
+static rf_code check_type(const rf_settings *set, const char *format, rf_error *err)
+{
+    for (int i = 0; i < set->file_types.n; i++)
+        if (strcmp(set->file_types.item[i], format) == 0)
+            return RF_OK;
+    return rf_fail(err, RF_UNSUPPORTED_TYPE, "%s is not read here; this server reads %s", format,
+                   set->file_types.item[0]);
+}
+
 static rf_code begin_file(rfi_call *call, const char *name, rf_error *err)
 {
     rf_upload *upload = NULL;
-    const rf_code rc = rf_upload_open(&upload, call->server->scheduler, call->who.user_id, name, err);
+    rf_code rc = rf_upload_open(&upload, call->server->scheduler, call->who.user_id, name, err);
+    if (rc == RF_OK)
+        rc = check_type(call->server->set, rf_upload_format(upload), err);
     call->upload = upload;
     return rc;
 }

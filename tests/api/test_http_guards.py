@@ -422,7 +422,8 @@ class Uploads(Case):
         for body, status in [(b"", 400), (b"--xyz", 400), (form(b"a")[:-6], 400), (b"hello" + form(b"a"), 400),
                              (form(b"a", name="other"), 422), (form(b"a", filename="x=1"), 422),
                              (b"--xyz--\r\n", 422), (form(b"a")[:-4] + b"\r\n" + form(b"b")[7:], 422),
-                             (b"--xyz\r\n" + b"X: " + b"a" * 20000 + b"\r\n\r\n", 400), (b"--xyzzz\r\n\r\n", 400)]:
+                             (b"--xyz\r\n" + b"X: " + b"a" * 20000 + b"\r\n\r\n", 400), (b"--xyzzz\r\n\r\n", 400),
+                             (b"--xyz" + b" " * 80 + form(b"a")[5:], 400)]:
             got = self.upload(body)
             self.assertEqual(got[0], status, (body[:60], got))
         self.assertEqual(self.upload(form(b"a"), "multipart/form-data")[0], 400)
