@@ -154,10 +154,11 @@ void rfi_put(json_t *object, const char *name, json_t *value, bool *failed)
 }
 
 /* jansson's own allocation, so jansson's own free: the default, as nobody sets another. */
-rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, rf_buf *out,
+rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, int digits, rf_buf *out,
                          rf_error *err)
 {
-    char *text = object && !failed ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char *text =
+        object && !failed ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION((size_t)digits)) : NULL;
     json_decref(object);
     if (!text)
         return rf_fail(err, RF_NO_MEMORY, "%s could not be written: no memory, or a text that is not UTF-8",

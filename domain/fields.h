@@ -46,8 +46,10 @@ bool rfi_field_is_null(rfi_fields *fields, const char *name); /* asks, and count
 
 /* Sets a field, taking `value`; *failed when there is none: no memory, or a text that is no UTF-8. */
 void rfi_put(json_t *object, const char *name, json_t *value, bool *failed);
+/* Of a real: what reads back as the same bits, and what is without noise in its last digits, for people. */
+enum { RFI_DIGITS_EXACT = 17, RFI_DIGITS_PLAIN = 15 };
 /* Prints `object` and drops it; NO_MEMORY when it, or with `failed` a part of it, could not be made. */
-rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, rf_buf *out,
+rf_code rfi_fields_print(json_t *object, bool failed, const char *what, size_t most, int digits, rf_buf *out,
                          rf_error *err) RF_MUST_CHECK;
 json_t *rfi_json_real(double value); /* null for what is not finite */
 bool rfi_is_hex64(const char *text);

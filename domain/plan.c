@@ -185,7 +185,7 @@ rf_code rf_plan_write(const rf_plan *plan, rf_buf *out, rf_error *err)
     if (rc != RF_OK)
         return rc;
     json_t *object = plan_json(plan, &failed);
-    return rfi_fields_print(object, failed, what_plan, RF_PLAN_BYTES_MAX, out, err);
+    return rfi_fields_print(object, failed, what_plan, RF_PLAN_BYTES_MAX, RFI_DIGITS_EXACT, out, err);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -292,7 +292,7 @@ static rf_code get_params(rfi_fields *fields, rf_params *params, rf_error *err)
     json_object_foreach(given, name, value)
     {
         free(text);
-        text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(RFI_DIGITS_EXACT));
         if (!text)
             RF_TRY(rf_fail(err, RF_NO_MEMORY, "there is no memory for the parameters of a plan"));
         RF_TRY(rf_params_set(params, name, text, err));

@@ -20,7 +20,7 @@ static json_t *stored_json(const rf_stored *stored, bool *failed)
 
 static rf_code print(json_t *object, bool failed, const char *what, rf_buf *out, rf_error *err)
 {
-    return rfi_fields_print(object, failed, what, RF_RESULT_BYTES_MAX, out, err);
+    return rfi_fields_print(object, failed, what, RF_RESULT_BYTES_MAX, RFI_DIGITS_PLAIN, out, err);
 }
 
 static rf_stored get_stored(rfi_fields *fields, const char *name)
@@ -239,7 +239,7 @@ static void get_profile(rfi_fields *fields, rf_result_done *out)
         rfi_fields_fault(fields, "profile", "a profile with as many rows and columns as were said");
         return;
     }
-    char *text = json_dumps(profile, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(profile, JSON_COMPACT | JSON_REAL_PRECISION(RFI_DIGITS_PLAIN));
     out->profile_json = text ? rf_arena_string(fields->arena, text, strlen(text)) : NULL;
     free(text);
     if (!out->profile_json && fields->rc == RF_OK)

@@ -266,6 +266,27 @@ static void long_values_of_a_profile_are_cut_between_letters(void **state)
     rf_buf_free(&profile);
 }
 
+static void numbers_of_a_profile_stay_as_people_wrote_them(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_result_done got;
+    rf_buf text;
+    rf_arena arena;
+    rf_buf_init(&text);
+    rf_arena_init(&arena);
+    const rf_result_done done = {
+        .kind = RF_JOB_PROFILE,
+        .n_rows = 3,
+        .n_columns = 1,
+        .profile_json = "{\"n_rows\":3,\"columns\":[{\"min\":0.1,\"max\":2.675}],\"warnings\":[]}"};
+    assert_ok(rf_result_write_done(&done, &text, &err));
+    assert_ok(rf_result_read_done(&got, &arena, text.data, &err));
+    assert_non_null(strstr(got.profile_json, "\"min\":0.1,\"max\":2.675}"));
+    rf_arena_free(&arena);
+    rf_buf_free(&text);
+}
+
 static void profile_that_contradicts_itself_is_refused(void **state)
 {
     (void)state;
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(lack_of_memory_anywhere_leaks_nothing),
         cmocka_unit_test(result_of_a_generation_survives_the_way),
         cmocka_unit_test(long_values_of_a_profile_are_cut_between_letters),
+        cmocka_unit_test(numbers_of_a_profile_stay_as_people_wrote_them),
         cmocka_unit_test(profile_that_contradicts_itself_is_refused),
         cmocka_unit_test(words_survive_the_way),
     };
