@@ -112,6 +112,11 @@ int64_t rf_upload_size(const rf_upload *upload)
     return upload->size_bytes;
 }
 
+const char *rf_upload_format(const rf_upload *upload)
+{
+    return upload->format;
+}
+
 rf_code rf_upload_sha256(rf_upload *upload, char out[65], rf_error *err)
 {
     rf_code rc = RF_OK;

@@ -24,6 +24,7 @@ rf_code rf_upload_open(rf_upload **out, rf_scheduler *s, int64_t user_id, const 
                        rf_error *err) RF_MUST_CHECK;
 rf_code rf_upload_write(rf_upload *upload, const void *data, size_t size_bytes, rf_error *err) RF_MUST_CHECK;
 int64_t rf_upload_size(const rf_upload *upload);
+const char *rf_upload_format(const rf_upload *upload); /* "csv", "tsv" */
 /* 64 hex digits, after the last write: part of the hash of an idempotent request. */
 rf_code rf_upload_sha256(rf_upload *upload, char out[65], rf_error *err) RF_MUST_CHECK;
 /* The dataset and its profile job are on disk. INPUT for an empty file. A request that was made before gives its receipt

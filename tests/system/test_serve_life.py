@@ -102,6 +102,15 @@ class Start(ServiceCase):
         self.assertIn(b"\nMETRICS_TOKEN=(hidden)", out)
 
 
+    def test_only_the_named_types_of_files_are_taken(self):
+        service = self.serve(SUPPORTED_FILE_TYPES="tsv")
+        user = service.user()
+        user.upload(b"a\tb\n1\t2\n", "x.tsv")
+        for name in ("x.csv", "x.parquet"):
+            with self.assertRaisesRegex(AssertionError, "415"):
+                user.upload(b"a,b\n1,2\n", name)
+
+
 class End(ServiceCase):
     def test_sigterm_ends_it_and_its_workers_with_status_zero(self):
         service = self.serve(WORKERS="2")
