@@ -101,6 +101,24 @@ static rf_code flush_only(rf_db_tx *tx, void *arg, rf_error *err)
     return rfi_outbox_flush(arg, tx, err);
 }
 
+static rf_code sweep_notes(rf_db_tx *tx, void *arg, rf_error *err)
+{
+    return rf_db_outbox_sweep(tx, arg, err);
+}
+
+/* Notes of jobs that are not queued any more: they were offered by a process that died before it could say so. */
+static rf_code sweep_if_any(rf_scheduler *s, rf_error *err)
+{
+    rf_db_tx *tx = NULL;
+    int64_t n = 0;
+    rf_code rc = RF_OK;
+    RFI_READ(s, tx, rf_db_outbox_count(tx, &n, err));
+    if (n)
+        RF_TRY(rf_db_write(s->db, sweep_notes, &n, err));
+out:
+    return rc;
+}
+
 static bool has_cleared(rf_scheduler *s)
 {
     pthread_mutex_lock(&s->clearing);
@@ -131,6 +149,7 @@ rf_code rf_scheduler_relay(rf_scheduler *s, int32_t *n, rf_error *err)
     } while (found == RFI_BATCH && !rfi_stopping(s));
     while (has_cleared(s))
         RF_TRY(rf_db_write(s->db, flush_only, s, err));
+    RF_TRY(sweep_if_any(s, err));
 out:
     rf_arena_free(&arena);
     if (n)

@@ -46,7 +46,6 @@ static rf_code purge_rows(rf_db_tx *tx, void *arg, rf_error *err)
     RF_TRY(rf_db_audit_purge(tx, c->now_ms - o->keep_audit_ms, PURGE_ROWS, &n, err));
     c->purged += n;
     RF_TRY(rf_db_workers_purge(tx, c->now_ms - INT64_C(86400000), &n, err));
-    RF_TRY(rf_db_outbox_sweep(tx, &n, err));
 out:
     return rc;
 }
