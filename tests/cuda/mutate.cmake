@@ -1,0 +1,11 @@
+# cmake -DFROM=… -DTO=… -DSOURCE=… -DOUT=… -P mutate.cmake: a copy of a kernel's source with one thing broken.
+file(READ "${SOURCE}" text)
+string(FIND "${text}" "${FROM}" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "${SOURCE} does not contain \"${FROM}\": the mutant has to follow its source")
+endif()
+string(LENGTH "${FROM}" length)
+string(SUBSTRING "${text}" 0 ${at} before)
+math(EXPR after "${at} + ${length}")
+string(SUBSTRING "${text}" ${after} -1 rest)
+file(WRITE "${OUT}" "${before}${TO}${rest}")

@@ -1,0 +1,144 @@
+/* test_cuda_trials.c - trials side by side: each equals the same trial alone, to the bit. */
+#include "rf_test.h"
+
+#include "core/philox.h"
+#include "kernels/ops.h"
+
+enum { ROWS = 33, INPUTS = 70, HIDDEN = 31, ENTRIES = 7, TRIALS = 3, SHARED_FLOATS = ROWS * INPUTS };
+
+/* One trial's memory. The input x is shared by all. */
+typedef struct slab {
+    uint32_t step;
+    int32_t entries[ROWS], columns[ROWS];
+    rf_adam adam;
+    float w[INPUTS * HIDDEN], m[INPUTS * HIDDEN], v[INPUTS * HIDDEN], bias[HIDDEN], a[ROWS * HIDDEN],
+        h[ROWS * HIDDEN];
+    float mask[ROWS * HIDDEN], d[ROWS * HIDDEN], mean[HIDDEN], rstd[HIDDEN], gamma[HIDDEN], beta[HIDDEN];
+    float head[HIDDEN], head_bias, coef[ROWS], score[ROWS], loss, fill[64];
+} slab;
+
+static void fill(float *out, size_t n, uint32_t what, int32_t trial)
+{
+    const rf_draw draw = {.seed = 3, .purpose = what, .trial = (uint32_t)trial};
+    for (size_t i = 0; i < n; i++)
+        out[i] = rf_uniform_open(rf_philox_u32(draw, (uint32_t)i)) - 0.5f;
+}
+
+/* What a trial starts from: its own weights and its own learning rate. */
+static void slab_start(slab *s, int32_t trial)
+{
+    memset(s, 0, sizeof *s);
+    fill(s->w, INPUTS * HIDDEN, 1, trial);
+    fill(s->bias, HIDDEN, 2, trial);
+    fill(s->gamma, HIDDEN, 3, trial);
+    fill(s->beta, HIDDEN, 4, trial);
+    fill(s->head, HIDDEN, 5, trial);
+    fill(s->coef, ROWS, 6, trial);
+    s->step = 4;
+    s->adam = (rf_adam){.power1 = 1,
+                        .power2 = 1,
+                        .lr = 1e-2f / (float)(1 + trial),
+                        .beta1 = 0.5f,
+                        .beta2 = 0.9f,
+                        .eps = 1e-8f};
+}
+
+/* A step in small: a product, a normalisation, dropout, a head with its loss, an update. `at` is the first trial's slab on the device. */
+static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
+{
+    const rf_ops *ops = device->ops;
+    const rf_mat input = {x, ROWS, INPUTS, INPUTS}, w = {at->w, INPUTS, HIDDEN, HIDDEN},
+                 a = {at->a, ROWS, HIDDEN, HIDDEN};
+    const rf_mat h = {at->h, ROWS, HIDDEN, HIDDEN}, mask = {at->mask, ROWS, HIDDEN, HIDDEN},
+                 d = {at->d, ROWS, HIDDEN, HIDDEN};
+    const rf_noise noise = {.seed = 9, .step = &at->step, .purpose = RF_DRAW_DROPOUT_D1, .trial = trial};
+    ops->affine(device, &(rf_affine){.y = a, .x = input, .w = w, .bias = at->bias});
+    ops->batchnorm_relu(
+        device,
+        &(rf_batchnorm_relu){
+            .h = h, .a = a, .gamma = at->gamma, .beta = at->beta, .mean = at->mean, .rstd = at->rstd});
+    ops->leaky_dropout(device, &(rf_leaky_dropout){.y = h, .a = h, .mask = mask, .noise = noise});
+    ops->critic_head(device, &(rf_critic_head){.h = h,
+                                               .mask = mask,
+                                               .d = d,
+                                               .w = at->head,
+                                               .bias = &at->head_bias,
+                                               .coef = at->coef,
+                                               .score = at->score,
+                                               .n_loss_rows = ROWS,
+                                               .loss = &at->loss});
+    ops->adam_tick(device, &at->adam);
+    ops->update(device, &(rf_update){.w = at->w,
+                                     .m = at->m,
+                                     .v = at->v,
+                                     .rows = INPUTS,
+                                     .cols = HIDDEN,
+                                     .n_dense = 1,
+                                     .dense = {{input, d}},
+                                     .adam = &at->adam});
+    ops->step_tick(device, &at->step);
+}
+
+/* Three steps of trials first .. first + n - 1 in one run of operations; their slabs come back. */
+static void train(rf_construction construction, int32_t first, int32_t n, slab *out)
+{
+    rf_error err = {0};
+    rf_device *device = NULL;
+    slab *slabs = NULL;
+    float *x = NULL, host_x[SHARED_FLOATS];
+    const rf_device_options options = {.n_threads = 1, .construction = construction};
+    assert_ok(rf_device_open_with(&device, "cuda:0", &options, &err));
+    assert_ok(rf_device_alloc(device, (void **)&slabs, (size_t)n * sizeof *slabs, &err));
+    assert_ok(rf_device_alloc(device, (void **)&x, sizeof host_x, &err));
+    fill(host_x, SHARED_FLOATS, 7, 0);
+    for (int32_t t = 0; t < n; t++)
+        slab_start(&out[t], first + t);
+    assert_ok(rf_device_write(device, slabs, out, (size_t)n * sizeof *slabs, &err));
+    assert_ok(rf_device_write(device, x, host_x, sizeof host_x, &err));
+    assert_ok(rf_device_trials(
+        device,
+        &(rf_trials){.base = slabs, .size_bytes = sizeof *slabs, .stride_bytes = sizeof *slabs, .n = n},
+        &err));
+    for (int i = 0; i < 3; i++)
+        step_of(device, slabs, x, (uint32_t)first);
+    assert_ok(rf_device_read(device, out, slabs, (size_t)n * sizeof *slabs, &err));
+    rf_device_free(device, x);
+    rf_device_free(device, slabs);
+    rf_device_close(device);
+}
+
+static void a_trial_among_others_equals_the_same_trial_alone(void **state)
+{
+    (void)state;
+    static const rf_construction ways[] = {RF_CONSTRUCTION_PLAIN, RF_CONSTRUCTION_FUSED};
+    static slab together[TRIALS], alone;
+    for (int i = 0; i < 2; i++) {
+        train(ways[i], 0, TRIALS, together);
+        for (int32_t t = 0; t < TRIALS; t++) {
+            train(ways[i], t, 1, &alone);
+            assert_memory_equal(&together[t], &alone, sizeof alone);
+        }
+        assert_memory_not_equal(together[0].w, together[1].w, sizeof alone.w);
+        assert_memory_not_equal(together[0].mask, together[1].mask, sizeof alone.mask);
+    }
+}
+
+static void the_cpu_trains_one_at_a_time(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_device *device = NULL;
+    assert_ok(rf_device_open(&device, "cpu", 1, &err));
+    assert_ok(rf_device_trials(device, NULL, &err));
+    assert_fails(rf_device_trials(device, &(rf_trials){.n = 2}, &err), RF_DEVICE, "one trial");
+    rf_device_close(device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_trial_among_others_equals_the_same_trial_alone),
+        cmocka_unit_test(the_cpu_trains_one_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
