@@ -180,6 +180,16 @@ static bool attempt_of(const char *key, int64_t *job_id, int64_t *token)
     return end != at + 1 && *end == '/';
 }
 
+/* A store may be shared: what we did not name is not ours to judge. */
+static bool is_ours(const char *key)
+{
+    static const char *const folders[] = {"datasets/", "jobs/", "samples/"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (!strncmp(key, folders[i], strlen(folders[i])))
+            return true;
+    return false;
+}
+
 /* Whether the attempt may still speak of it, or its job goes on from it. */
 static rf_code is_spared(rf_db_tx *tx, const char *key, rf_arena *arena, bool *spared, rf_error *err)
 {
@@ -206,7 +216,7 @@ static rf_code clean_page(cleaning *c, const rf_object *objects, int32_t n_objec
     rf_code rc = RF_OK;
     for (int32_t i = 0; i < n_objects; i++) {
         bool spared = true;
-        if (objects[i].changed_ms > c->now_ms - c->s->options.orphan_age_ms)
+        if (!is_ours(objects[i].key) || objects[i].changed_ms > c->now_ms - c->s->options.orphan_age_ms)
             continue;
         rf_arena_free(&arena);
         RFI_READ(c->s, tx, is_spared(tx, objects[i].key, &arena, &spared, err));

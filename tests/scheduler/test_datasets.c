@@ -448,20 +448,21 @@ static void objects_of_lost_attempts_are_swept(void **state)
     const int64_t job = generate(h, id, NULL);
     const int64_t token = house_start(h, job);
     stored(h, job, token, "data.csv", key); /* stored, and then the worker dies */
+    assert_ok(rf_storage_put_bytes(h->storage, "notes/of-somebody-else", "x", 1, NULL, NULL, &err));
     house_kill_worker(h);
     assert_int_equal(house_reap(h), 1);
     house_pass(700000);
     finish_generation(h, job);
-    assert_int_equal(objects(h), 7);
+    assert_int_equal(objects(h), 8);
     assert_ok(rf_scheduler_clean(h->s, NULL, &err));
-    assert_int_equal(objects(h), 7); /* too young */
+    assert_int_equal(objects(h), 8); /* too young */
     h->options.orphan_age_ms = 1;
     house_die(h);
     house_pass(INT64_C(5) * 365 * 24 * 3600 * 1000); /* storage goes by the real clock */
     h->options.keep_jobs_ms = INT64_MAX / 4;
     house_die(h);
     assert_ok(rf_scheduler_clean(h->s, NULL, &err));
-    assert_int_equal(objects(h), 6); /* table, rows, model, two reports, metadata */
+    assert_int_equal(objects(h), 7); /* the stranger's, table, rows, model, two reports, metadata */
 }
 
 static void old_jobs_go_with_their_objects(void **state)
