@@ -38,9 +38,19 @@ rf_code rfi_cuda_failed(rf_device *device, cudaError_t error, const char *call)
     return kept->code;
 }
 
+/* CUDA's current GPU is a thread's, and a device may be handed from thread to thread. */
+static rfi_cuda *here(rf_device *device)
+{
+    static thread_local int current = -1;
+    rfi_cuda *cuda = static_cast<rfi_cuda *>(device->self);
+    if (current != cuda->ordinal && cudaSetDevice(cuda->ordinal) == cudaSuccess)
+        current = cuda->ordinal;
+    return cuda;
+}
+
 rfi_cuda *rfi_ready(rf_device *device)
 {
-    return device->failure.code == RF_OK ? static_cast<rfi_cuda *>(device->self) : nullptr;
+    return device->failure.code == RF_OK ? here(device) : nullptr;
 }
 
 void rfi_launched(rf_device *device, const char *kernel)
@@ -74,7 +84,7 @@ static rf_code no_memory(rf_device *device, size_t size_bytes, rf_error *err)
 static rf_code gpu_alloc(rf_device *device, void **out, size_t size_bytes, rf_error *err)
 {
     rf_code rc = RF_OK;
-    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
+    const rfi_cuda *cuda = here(device);
     cudaError_t error;
     void *pointer = nullptr;
     *out = nullptr;
@@ -98,7 +108,7 @@ static void gpu_free(rf_device *device, void *pointer)
     if (!pointer)
         return;
     device->stats.waits++;
-    (void)cudaStreamSynchronize(static_cast<const rfi_cuda *>(device->self)->stream);
+    (void)cudaStreamSynchronize(here(device)->stream);
     (void)cudaFree(pointer);
 }
 
@@ -266,7 +276,7 @@ static void gpu_close(rf_device *device)
     rfi_cuda *cuda = static_cast<rfi_cuda *>(device->self);
     if (!cuda)
         return;
-    (void)cudaSetDevice(cuda->ordinal);
+    (void)here(device);
     rfi_forget_all(device);
     if (cuda->stream)
         (void)cudaStreamSynchronize(cuda->stream);
@@ -351,6 +361,7 @@ static rf_code gpu_open(rf_device *device, int ordinal, const rf_device_options 
     snprintf(device->summary, sizeof device->summary, "cuda:%d, %.64s, %.0f GiB", ordinal, properties.name,
              (double)properties.totalGlobalMem / 0x1p30);
     RF_CUDA_TRY(device, cudaSetDevice(ordinal));
+    (void)here(device);
     RF_CUDA_TRY(device, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
     RF_TRY(gpu_trials(device, nullptr, err));
     RF_TRY(open_libraries(device, err));
