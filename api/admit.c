@@ -341,8 +341,11 @@ bool rfi_admit(rfi_call *call, const char *version)
     rf_error err = {0};
     choose_request_id(call);
     const char *wrong = find_wrong(call, version, &s);
-    if (!wrong && rfi_target_read(call, &err) != RF_OK)
-        wrong = err.message;
+    if (!wrong && rfi_target_read(call, &err) != RF_OK) {
+        rfi_reply_error(call, &err);
+        call->reply.close = true;
+        return false;
+    }
     if (!wrong && !rfi_names_have_host(&call->server->set->allowed_hosts, s.host))
         wrong = "this server does not answer to that Host";
     if (wrong) {

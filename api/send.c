@@ -80,6 +80,8 @@ static void note_packed(rfi_call *call)
 static struct MHD_Response *text_response(rfi_call *call)
 {
     rfi_reply *reply = &call->reply;
+    if (reply->text.failed)
+        return NULL; /* half of a reply is worse than none */
     if (reply->constant)
         return MHD_create_response_from_buffer(reply->constant_bytes, (void *)(uintptr_t)reply->constant,
                                                MHD_RESPMEM_PERSISTENT);
