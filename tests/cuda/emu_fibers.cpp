@@ -75,6 +75,7 @@ struct fiber {
     void *stack = nullptr;
     thread *runs = nullptr;
     void *fake_stack = nullptr;
+    fiber *made_before = nullptr;
 };
 
 /* One launch, or one block of it at a time. */
@@ -91,6 +92,7 @@ schedule now;
 fiber *current;
 fiber scheduler;
 std::vector<fiber *> idle;
+fiber *last_made; /* fibers live to the end of the program: this is where leak checkers find them */
 int thread_order = RF_EMU_FORWARD;
 uint64_t shuffle_state = 1;
 size_t dynamic_bytes;
@@ -155,6 +157,8 @@ void fiber_entered()
 fiber *make_fiber()
 {
     fiber *f = new fiber;
+    f->made_before = last_made;
+    last_made = f;
     f->stack = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                     -1, 0);
     if (f->stack == MAP_FAILED)
