@@ -130,7 +130,7 @@ out:
 
 rf_code rfi_script(rf_db_tx *tx, const char *sql, rf_error *err)
 {
-    return tx->db->driver->script(tx->connection, sql, err);
+    return tx->db->driver->migrate(tx->connection, sql, err);
 }
 
 /* ------------------------------------------------------------------ the door to write */

@@ -49,6 +49,8 @@ struct rfi_driver {
     void (*disconnect)(rfi_connection *connection); /* NULL is fine */
     /* Several statements without parameters. */
     rf_code (*script)(rfi_connection *connection, const char *sql, rf_error *err);
+    /* The same for a migration, where a driver may choose a type's own spelling. */
+    rf_code (*migrate)(rfi_connection *connection, const char *sql, rf_error *err);
     /* One statement; row_fn (may be NULL) for each row until it fails; *changed (may be NULL): rows changed. */
     rf_code (*run)(rfi_connection *connection, rfi_statement statement, const rfi_value *params, int n,
                    rfi_row_fn row_fn, void *arg, int64_t *changed, rf_error *err);
