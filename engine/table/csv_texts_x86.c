@@ -1,6 +1,7 @@
-/* Eight cells at once, a cell to a lane of 64 bits: their bytes, the place in front that these lead to and the text that stands
- * there are gathered, and compared. Which of a column's few texts comes next cannot be foretold, and here nothing
- * depends on it. Bytes 8 to 15 and 16 to 31 are looked at only when one of the eight has so many.
+/* Eight cells at once, a cell to a lane of 64 bits: their bytes, the place in front that these lead to and the text that
+ * stands there are gathered, and compared. Which of a column's few texts comes next cannot be foretold, and here
+ * nothing depends on it. Bytes 8 to 15, 16 to 23 and 24 to 31 are looked at only when one of the eight has so many;
+ * where none has, equal lengths say that these words are zero on both sides.
  */
 #include "engine/table/csv_texts.h"
 
@@ -79,6 +80,7 @@ static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_vi
     const __mmask8 empty = _mm512_testn_epi64_mask(in.n, in.n) & (__mmask8)~in.quoted;
     const __mmask8 past_8 = _mm512_cmpgt_epi64_mask(in.n, _mm512_set1_epi64(8));
     const __mmask8 past_16 = _mm512_cmpgt_epi64_mask(in.n, _mm512_set1_epi64(16));
+    const __mmask8 past_24 = _mm512_cmpgt_epi64_mask(in.n, _mm512_set1_epi64(24));
     __m512i mixed = in.words[0];
     if (past_8) {
         in.words[1] = cut(gather(in.from, cells->data + 8), in.n, 1);
@@ -86,9 +88,11 @@ static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_vi
     }
     if (past_16) {
         in.words[2] = cut(gather(in.from, cells->data + 16), in.n, 2);
+        mixed = _mm512_xor_si512(mixed, turned(in.words[2], RFI_DICT_TURN_2));
+    }
+    if (past_24) {
         in.words[3] = cut(gather(in.from, cells->data + 24), in.n, 3);
-        mixed = _mm512_xor_si512(mixed, _mm512_xor_si512(turned(in.words[2], RFI_DICT_TURN_2),
-                                                         turned(in.words[3], RFI_DICT_TURN_3)));
+        mixed = _mm512_xor_si512(mixed, turned(in.words[3], RFI_DICT_TURN_3));
     }
     const __m512i product = _mm512_mullo_epi64(mixed, _mm512_set1_epi64((int64_t)view.factor));
     const __m512i place =
@@ -100,10 +104,10 @@ static AVX512 inline __mmask8 read_lanes(const rfi_csv_cells *cells, rfi_dict_vi
     found = _mm512_mask_cmpeq_epi64_mask(found, gather(at, front), in.words[0]);
     if (past_8)
         found = _mm512_mask_cmpeq_epi64_mask(found, gather(at, front + 8), in.words[1]);
-    if (past_16) {
+    if (past_16)
         found = _mm512_mask_cmpeq_epi64_mask(found, gather(at, front + 16), in.words[2]);
+    if (past_24)
         found = _mm512_mask_cmpeq_epi64_mask(found, gather(at, front + 24), in.words[3]);
-    }
     const __m256i code = _mm256_mask_set1_epi32(_mm512_cvtepi64_epi32(meta), empty, RFI_CODE_EMPTY);
     const __mmask8 negative = _mm256_movepi32_mask(code);
     found &= (__mmask8) ~(in.quoted & negative);
