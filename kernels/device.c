@@ -359,7 +359,7 @@ static void list_gpus(rf_buf *out, bool json)
     if (count_gpus(&plugin, &n, &err) != RF_OK)
         list_one(out, json, "cuda", NULL, err.message);
     for (int i = 0; i < n; i++) {
-        char name[16], summary[128];
+        char name[24], summary[128];
         snprintf(name, sizeof name, "cuda:%d", i);
         const bool usable = plugin->describe(i, summary, sizeof summary, &err) == RF_OK;
         list_one(out, json, name, usable ? summary : NULL, err.message);
