@@ -328,12 +328,16 @@ void RFI_FN(rfi_multiply_packed)(const rfi_product *p, const float *packed, rfi_
         multiply_rows(p, packed, i, rfi_min32(i + at_once, p->rows), ahead);
 }
 
-/* The piece of b that a task packs next: its next values of k. */
+/* The piece of b that is packed next: the next values of k, or those that the panel of the next task begins with. */
 static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
 {
     rfi_ahead ahead = {.n = 0};
     int32_t k = k0 + RFI_DEPTH;
-    if (k >= b->depth)
+    if (k >= b->depth) {
+        k = 0;
+        left += RFI_PANEL;
+    }
+    if (left >= b->cols)
         return ahead;
     int32_t width = rfi_min32(RFI_PANEL, b->cols - left), depth = rfi_min32(RFI_DEPTH, b->depth - k);
     const float *first = b->data + (b->transposed ? left * b->ld + k : k * b->ld + left);
