@@ -65,7 +65,8 @@ rf_code rfi_judge(rfi_job *job, const rf_table *real, const char *rows_path, con
         .format = job->plan.output_format, .pool = w->device->pool, .allow_one_row = true};
     RF_TRY(rf_table_read_like(&synthetic, rows_path, &real->schema, &read, &job->notes, err));
     RF_TRY(rfi_job_check(job, err));
-    RF_TRY(rf_quality_evaluate(&quality, real, synthetic, NULL, w->device->pool, err));
+    const rf_quality_options options = {.stop = &job->held->stop};
+    RF_TRY(rf_quality_evaluate(&quality, real, synthetic, &options, w->device->pool, err));
     RF_TRY(rfi_job_check(job, err));
     rf_params_json(&info->params, &params);
     RF_TRY(rf_buf_check(&params, "the parameters", err));

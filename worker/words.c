@@ -236,6 +236,8 @@ void rfi_job_done(rfi_job *job, const rf_result_done *done)
 void rfi_job_end_badly(rfi_job *job, const rf_error *cause)
 {
     const bool stopped = cause->code == RF_INTERRUPTED;
+    if (stopped) /* the engine may have seen the wish before the job did */
+        (void)rfi_job_should_stop(job);
     if (job->stop == RFI_STOP_GONE || job->stop == RFI_STOP_FENCED || (stopped && !job->stop))
         end_silently(job);
     else if (stopped && job->stop == RFI_STOP_CANCELLED)

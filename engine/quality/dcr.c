@@ -266,6 +266,7 @@ typedef struct search {
     const records *real, *other;
     nearest_fn nearest;
     double *distances;
+    const atomic_int *stop;
 } search;
 
 static query query_of(const records *r, int64_t row)
@@ -284,6 +285,8 @@ static void search_block(void *arg, int64_t block)
     for (int64_t row = from; row < end; row++)
         job->distances[row] = n_columns + 1;
     for (int64_t tile = 0; tile < n_groups; tile += TILE_GROUPS) {
+        if (job->stop && atomic_load_explicit(job->stop, memory_order_relaxed))
+            return;
         const int64_t tile_end = n_groups - tile < TILE_GROUPS ? n_groups : tile + TILE_GROUPS;
         for (int64_t row = from; row < end; row++)
             job->distances[row] =
@@ -309,7 +312,11 @@ rf_code rfi_dcr_distances(double **distances, int64_t *n, int64_t *n_real, const
         pack(&real, true, faces, n_faces, faces[first].real.n_rows, plan->most_real_rows, plan->seed, err));
     RF_TRY(pack(&other, false, faces, n_faces, faces[first].other.n_rows, plan->most_rows, plan->seed, err));
     RF_TRY(RF_NEW_ARRAY(distances, other.n_rows, "the distances to the closest record", err));
-    search job = {.real = &real, .other = &other, .nearest = choose_nearest(), .distances = *distances};
+    search job = {.real = &real,
+                  .other = &other,
+                  .nearest = choose_nearest(),
+                  .distances = *distances,
+                  .stop = plan->stop};
     rf_pool_run(pool, search_block, &job, (other.n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS);
     *n = other.n_rows;
     *n_real = real.n_rows;

@@ -17,6 +17,7 @@ typedef struct rfi_dcr_plan {
     int64_t most_rows;      /* of the other table; more are drawn without replacement, in their order */
     int64_t most_real_rows; /* the same                                                               */
     uint64_t seed;
+    const atomic_int *stop; /* or NULL; once it is not 0 the distances are not computed to the end */
 } rfi_dcr_plan;
 
 /* Fills *out; all 0 and NaN when there is no row or no modelled column. */

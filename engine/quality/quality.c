@@ -88,6 +88,18 @@ static rf_code check_common(const evaluation *e, rf_error *err)
         "the synthetic table has none of the real table's columns: are these two the right files?");
 }
 
+/* ---- an end before the end ------------------------------------------------------------------ */
+
+static bool is_stopped(const evaluation *e)
+{
+    return e->options->stop && atomic_load_explicit(e->options->stop, memory_order_relaxed);
+}
+
+static rf_code check_stop(const evaluation *e, rf_error *err)
+{
+    return is_stopped(e) ? rf_fail(err, RF_INTERRUPTED, "stopped before the tables were compared") : RF_OK;
+}
+
 /* ---- columns and pairs ---------------------------------------------------------------------- */
 
 static void evaluate_column(void *arg, int64_t task)
@@ -103,6 +115,8 @@ static void evaluate_column(void *arg, int64_t task)
                                .missing_synthetic = NAN,
                                .missing_similarity = NAN,
                                .coverage = NAN};
+    if (is_stopped(e))
+        return;
     if (rfi_marginals(out, face, NULL) != RF_OK ||
         rfi_diagnose(out, face, &e->rules[task], e->synthetic, NULL) != RF_OK)
         atomic_store(&e->failed, true);
@@ -113,7 +127,7 @@ static void evaluate_pairs(void *arg, int64_t task)
 {
     evaluation *e = arg;
     const int64_t n = e->n_strands, before = task * n - task * (task + 1) / 2;
-    for (int64_t other = task + 1; other < n; other++) {
+    for (int64_t other = task + 1; other < n && !is_stopped(e); other++) {
         rf_quality_pair *out = &e->quality->pairs[before + other - task - 1];
         if (rfi_pair_score(out, &e->strands[task], &e->strands[other], NULL) != RF_OK)
             atomic_store(&e->failed, true);
@@ -133,7 +147,8 @@ static rf_code evaluate_columns_and_pairs(evaluation *e, rf_error *err)
     rf_pool_run(e->pool, evaluate_column, e, q->n_columns);
     rf_pool_run(e->pool, evaluate_pairs, e, e->n_strands);
     if (atomic_load(&e->failed))
-        rc = rf_fail(err, RF_NO_MEMORY, "not enough memory for the comparison of two tables");
+        RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for the comparison of two tables"));
+    RF_TRY(check_stop(e, err));
 out:
     return rc;
 }
@@ -230,11 +245,13 @@ static rf_code measure_dcr(rf_dcr_summary *out, const evaluation *e, const rfi_f
     const rfi_dcr_plan plan = {.most_rows =
                                    o->dcr_synthetic_max > 0 ? o->dcr_synthetic_max : DCR_SYNTHETIC_ROWS,
                                .most_real_rows = o->dcr_real_max > 0 ? o->dcr_real_max : DCR_REAL_ROWS,
-                               .seed = o->seed};
+                               .seed = o->seed,
+                               .stop = o->stop};
     *out = (rf_dcr_summary){.min = NAN, .p5 = NAN, .median = NAN, .mean = NAN, .max = NAN, .share_zero = NAN};
     if (o->no_dcr)
         return RF_OK;
-    return rfi_dcr(out, faces, e->n_fields, &plan, e->pool, err);
+    const rf_code rc = rfi_dcr(out, faces, e->n_fields, &plan, e->pool, err);
+    return rc == RF_OK ? check_stop(e, err) : rc;
 }
 
 static rf_code evaluate_holdout(evaluation *e, rf_error *err)
@@ -266,6 +283,7 @@ static rf_code evaluate(evaluation *e, rf_error *err)
     RF_TRY(rfi_structure(&q->structure, e->real, e->synthetic, err));
     sum_up(q);
     RF_TRY(rfi_count_copies(&q->exact_copies, e->faces, e->n_fields, e->pool, err));
+    RF_TRY(check_stop(e, err));
     RF_TRY(measure_dcr(&q->dcr, e, e->faces, err));
     if (e->options->holdout)
         RF_TRY(evaluate_holdout(e, err));

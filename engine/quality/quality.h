@@ -22,6 +22,8 @@
 #ifndef RF_ENGINE_QUALITY_QUALITY_H
 #define RF_ENGINE_QUALITY_QUALITY_H
 
+#include <stdatomic.h>
+
 #include "core/buf.h"
 #include "core/pool.h"
 #include "engine/table/metadata.h"
@@ -93,6 +95,7 @@ typedef struct rf_quality_options {
     int64_t dcr_synthetic_max;     /* 0: 10,000                                                    */
     int64_t dcr_real_max;          /* 0: 100,000                                                   */
     bool no_dcr;
+    const atomic_int *stop;        /* or NULL; once it is not 0 the evaluation soon ends: INTERRUPTED */
 } rf_quality_options;
 
 /* The kinds are the real table's; the synthetic one's columns are found by name and its cells are read

@@ -555,6 +555,22 @@ static void of_very_many_pairs_the_weakest_are_listed(void **state)
     rf_table_free(real);
 }
 
+static void evaluation_that_is_to_stop_is_interrupted(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_quality *q = NULL;
+    rf_table *real = hand_table(6, small_real), *synthetic = hand_table(5, small_synthetic);
+    atomic_int stop = 0;
+    const rf_quality_options options = {.stop = &stop};
+    rf_quality_free(evaluate(real, synthetic, &options, NULL));
+    stop = 1;
+    assert_fails(rf_quality_evaluate(&q, real, synthetic, &options, NULL, &err), RF_INTERRUPTED, "stopped");
+    assert_null(q);
+    rf_table_free(real);
+    rf_table_free(synthetic);
+}
+
 static void the_text_is_a_dozen_lines(void **state)
 {
     rf_buf buf;
@@ -595,6 +611,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(the_json_holds_every_column_and_pair),
         cmocka_unit_test(of_very_many_pairs_the_weakest_are_listed),
+        cmocka_unit_test(evaluation_that_is_to_stop_is_interrupted),
         cmocka_unit_test(the_text_is_a_dozen_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
