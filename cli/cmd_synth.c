@@ -137,8 +137,6 @@ static rf_code train(synth *s, rf_error *err)
     }
     rf_interrupt_end();
     rf_progress_clear(&cli->view);
-    if (rc == RF_INTERRUPTED && s->checkpoint && access(s->checkpoint, F_OK) == 0)
-        say_how_to_go_on(s);
 out:
     return rc;
 }
@@ -284,11 +282,8 @@ static rf_code make_rows(synth *s, rf_error *err)
     rf_cli *cli = s->cli;
     rf_code rc = RF_OK;
     const bool judged = cli->options.values[RF_OPT_REPORT].n > 0;
-    const bool piped = !strcmp(s->output, "-");
     if (s->n_rows == 0)
         s->n_rows = s->real->n_rows;
-    if (judged && piped)
-        RF_TRY(open_spool(s, err));
     const char *path = s->spool ? s->spool : s->output;
     RF_TRY(rf_cli_sample(cli, s->fitted, path, s->n_rows, s->seed, &s->sample_s, err));
     rf_cli_result(cli, "rows", json_integer(s->n_rows));
@@ -307,6 +302,8 @@ rf_code rf_cmd_synth(rf_cli *cli, rf_error *err)
     synth s = {.cli = cli};
     rf_code rc = RF_OK;
     RF_TRY(check_request(&s, err));
+    if (!strcmp(s.output, "-") && cli->options.values[RF_OPT_REPORT].n > 0)
+        RF_TRY(open_spool(&s, err));
     RF_TRY(read_and_train(&s, err));
     add_run_to_result(&s);
     if (cli->options.command == RF_CMD_FIT)
@@ -316,6 +313,8 @@ rf_code rf_cmd_synth(rf_cli *cli, rf_error *err)
     if (s.checkpoint)
         rf_checkpoint_remove(s.checkpoint);
 out:
+    if (rc != RF_OK && (s.fitted || rc == RF_INTERRUPTED) && s.checkpoint && access(s.checkpoint, F_OK) == 0)
+        say_how_to_go_on(&s);
     if (s.spool)
         unlink(s.spool);
     rf_free(s.spool);

@@ -86,7 +86,7 @@ class Columns(Case):
         for row in read_csv(self.path("o.csv"))[1:]:
             rate[row[3]].append(row[7] == "")
         share = {region: sum(missing) / len(missing) for region, missing in rate.items()}
-        self.assertGreater(share["east"], 0.6, share)
+        self.assertGreater(share["east"], 0.5, share)
         self.assertLess(share["north"], 0.3, share)
 
     def test_one_column_is_enough(self):
@@ -159,6 +159,17 @@ class Resuming(Case):
         process.communicate()
         self.ok("synth", self.path("people.csv"), "-o", self.path("o.csv"), *self.WORDS, "--resume", "--threads", "1")
         self.assertEqual(read_bytes(self.path("o.csv")), want)
+
+    def test_rows_that_cannot_be_made_do_not_cost_the_training(self):
+        self.table(3000)
+        status, err = self.stop_after_checkpoint(signal.SIGINT)
+        if status == 0:
+            self.skipTest("the machine was faster than the interruption")
+        status, _, err = run("synth", self.path("people.csv"), "-o", self.path("o.csv"), *self.WORDS, "--resume",
+                             "--where", "region=north", "--where", "region=south")
+        self.assertEqual(status, 1, err)
+        self.assertIn("to go on from the last checkpoint", err)
+        self.assertTrue(os.path.exists(self.path("o.csv.ckpt")))
 
     def test_resume_without_a_checkpoint_starts_anew_and_says_so(self):
         self.table(200)
