@@ -278,7 +278,8 @@ __device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t row, i
 
 template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
 __global__ void __launch_bounds__(Tile::THREADS)
-    rfi_gemm_kernel(rfi_gemm g, Epilogue epilogue, rfi_trials trials)
+    rfi_gemm_kernel(const __grid_constant__ rfi_gemm g, const __grid_constant__ Epilogue epilogue,
+                    const __grid_constant__ rfi_trials trials)
 {
     using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
     RF_SHARED(float, shared, product::FLOATS);
