@@ -180,36 +180,6 @@ static void activate_back(rfi_ctgan *m)
                                                            .loss = &m->losses[RFI_LOSS_CONDITION]});
 }
 
-/* All gradients of activations, last layer first; dx becomes the gradient of every pre-activation. */
-static void backward(rfi_ctgan *m)
-{
-    rf_device *device = m->base.setup.device;
-    rfi_generator *g = &m->generator;
-    device->ops->affine_back(device, &(rf_affine_back){.dx = dx_view(m, 0, g->hidden),
-                                                       .dy = rfi_mat(g->dlogits, m->b, m->d),
-                                                       .w = hidden_rows(g->w, g->hidden)});
-    for (int32_t l = g->n_layers - 1; l >= 0; l--) {
-        const rfi_generator_layer *layer = &g->layers[l];
-        const rf_mat da = dx_view(m, layer->at, layer->width);
-        device->ops->batchnorm_relu_back(device,
-                                         &(rf_batchnorm_relu_back){.da = da,
-                                                                   .dh = da,
-                                                                   .h = x_view(m, layer->at, layer->width),
-                                                                   .a = rfi_mat(layer->a, m->b, layer->width),
-                                                                   .gamma = layer->gamma->w,
-                                                                   .mean = layer->mean,
-                                                                   .rstd = layer->rstd,
-                                                                   .dgamma = layer->dgamma,
-                                                                   .dbeta = layer->dbeta});
-        if (layer->hidden)
-            device->ops->affine_back(device,
-                                     &(rf_affine_back){.dx = dx_view(m, layer->input_at, layer->hidden),
-                                                       .dy = da,
-                                                       .w = hidden_rows(layer->w, layer->hidden),
-                                                       .accumulate = true});
-    }
-}
-
 static void update_matrix(rfi_ctgan *m, const rfi_tensor *w, rf_mat input, rf_mat dy)
 {
     rf_device *device = m->base.setup.device;
@@ -251,28 +221,61 @@ static void update_vector(rfi_ctgan *m, const rfi_tensor *w, rf_mat b, const flo
                                                            .adam = m->generator_adam});
 }
 
-static void update(rfi_ctgan *m)
+/* Everything that the output layer learns from dlogits, after its gradient has gone to dx. */
+static void update_output(rfi_ctgan *m)
 {
-    rfi_generator *g = &m->generator;
+    const rfi_generator *g = &m->generator;
     const rf_mat dlogits = rfi_mat(g->dlogits, m->b, m->d);
-    for (int32_t l = 0; l < g->n_layers; l++) {
-        const rfi_generator_layer *layer = &g->layers[l];
-        const rf_mat da = dx_view(m, layer->at, layer->width);
-        update_matrix(m, layer->w, x_view(m, layer->input_at, g->x_width - layer->input_at), da);
-        update_condition(m, layer->wc, da);
-        update_vector(m, layer->gamma, (rf_mat){0}, layer->dgamma);
-        update_vector(m, layer->beta, (rf_mat){0}, layer->dbeta);
-    }
     update_matrix(m, g->w, x_view(m, 0, g->x_width), dlogits);
     update_condition(m, g->wc, dlogits);
     update_vector(m, g->bias, dlogits, NULL);
+}
+
+static void update_layer(rfi_ctgan *m, const rfi_generator_layer *layer, rf_mat da)
+{
+    update_matrix(m, layer->w, x_view(m, layer->input_at, m->generator.x_width - layer->input_at), da);
+    update_condition(m, layer->wc, da);
+    update_vector(m, layer->gamma, (rf_mat){0}, layer->dgamma);
+    update_vector(m, layer->beta, (rf_mat){0}, layer->dbeta);
+}
+
+/* Last layer first; dx becomes the gradient of every pre-activation. A layer is updated as soon as the gradient has passed it,
+ * while its input and its gradient are still in the caches. */
+static void backward(rfi_ctgan *m)
+{
+    rf_device *device = m->base.setup.device;
+    rfi_generator *g = &m->generator;
+    device->ops->affine_back(device, &(rf_affine_back){.dx = dx_view(m, 0, g->hidden),
+                                                       .dy = rfi_mat(g->dlogits, m->b, m->d),
+                                                       .w = hidden_rows(g->w, g->hidden)});
+    update_output(m);
+    for (int32_t l = g->n_layers - 1; l >= 0; l--) {
+        const rfi_generator_layer *layer = &g->layers[l];
+        const rf_mat da = dx_view(m, layer->at, layer->width);
+        device->ops->batchnorm_relu_back(device,
+                                         &(rf_batchnorm_relu_back){.da = da,
+                                                                   .dh = da,
+                                                                   .h = x_view(m, layer->at, layer->width),
+                                                                   .a = rfi_mat(layer->a, m->b, layer->width),
+                                                                   .gamma = layer->gamma->w,
+                                                                   .mean = layer->mean,
+                                                                   .rstd = layer->rstd,
+                                                                   .dgamma = layer->dgamma,
+                                                                   .dbeta = layer->dbeta});
+        if (layer->hidden)
+            device->ops->affine_back(device,
+                                     &(rf_affine_back){.dx = dx_view(m, layer->input_at, layer->hidden),
+                                                       .dy = da,
+                                                       .w = hidden_rows(layer->w, layer->hidden),
+                                                       .accumulate = true});
+        update_layer(m, layer, da);
+    }
 }
 
 void rfi_generator_learn(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     activate_back(m);
-    backward(m);
     device->ops->adam_tick(device, m->generator_adam);
-    update(m);
+    backward(m);
 }

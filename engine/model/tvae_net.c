@@ -119,57 +119,6 @@ void rfi_tvae_decode(rfi_tvae *m)
     forward(m, &m->decoder, 0, rfi_mat(m->latent, m->b, m->z));
 }
 
-/* ------------------------------------------------------------------ backward */
-
-/* From dout to the dh of every layer. */
-static void backward(rfi_tvae *m, rfi_tvae_stack *stack)
-{
-    rf_device *device = m->base.setup.device;
-    const rfi_tensor *w = stack->w;
-    rf_mat dy = rfi_mat(stack->dout, m->b, w->cols);
-    for (int32_t l = stack->n_layers - 1; l >= 0; l--) {
-        const rfi_tvae_layer *layer = &stack->layers[l];
-        const rf_mat dh = rfi_mat(layer->dh, m->b, layer->width);
-        device->ops->affine_back(device, &(rf_affine_back){.dx = dh,
-                                                           .dy = dy,
-                                                           .w = weights(w),
-                                                           .gate = rfi_mat(layer->h, m->b, layer->width),
-                                                           .gate_kind = RF_GATE_POSITIVE});
-        w = layer->w;
-        dy = dh;
-    }
-}
-
-static void latent_back(rfi_tvae *m)
-{
-    rf_device *device = m->base.setup.device;
-    const rfi_tvae_layer *first = &m->decoder.layers[0];
-    device->ops->affine_back(device, &(rf_affine_back){.dx = rfi_mat(m->dlatent, m->b, m->z),
-                                                       .dy = rfi_mat(first->dh, m->b, first->width),
-                                                       .w = weights(first->w)});
-    device->ops->latent_back(device, &(rf_latent_back){.dcode = rfi_mat(m->encoder.dout, m->b, 2 * m->z),
-                                                       .dz = rfi_mat(m->dlatent, m->b, m->z),
-                                                       .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
-                                                       .eps = rfi_mat(m->eps, m->b, m->z),
-                                                       .loss = &m->losses[RFI_TVAE_DIVERGENCE],
-                                                       .n = m->n});
-}
-
-static void reconstruct(rfi_tvae *m)
-{
-    rf_device *device = m->base.setup.device;
-    device->ops->reconstruct(device, &(rf_reconstruct){.dlogits = rfi_mat(m->decoder.dout, m->b, m->d),
-                                                       .logits = rfi_mat(m->decoder.out, m->b, m->d),
-                                                       .layout = m->base.setup.layout,
-                                                       .scalars = m->scalars,
-                                                       .codes = m->codes,
-                                                       .sigma = m->sigma ? m->sigma->w : NULL,
-                                                       .dsigma = m->dsigma,
-                                                       .loss = &m->losses[RFI_TVAE_RECONSTRUCTION],
-                                                       .factor = (float)m->base.setup.params.loss_factor,
-                                                       .n = m->n});
-}
-
 /* ------------------------------------------------------------------ update */
 
 static rf_update update_of(const rfi_tvae *m, const rfi_tensor *w)
@@ -194,17 +143,6 @@ static void update_matrix(rfi_tvae *m, const rfi_tensor *w, const rfi_tensor *bi
     matrix.dense[0].b = dy;
     device->ops->update(device, &matrix);
     update_bias(m, bias, dy);
-}
-
-/* Layers from `first` on, whose input is x, and the linear end. */
-static void update_stack(rfi_tvae *m, rfi_tvae_stack *stack, int32_t first, rf_mat x)
-{
-    for (int32_t l = first; l < stack->n_layers; l++) {
-        const rfi_tvae_layer *layer = &stack->layers[l];
-        update_matrix(m, layer->w, layer->bias, x, rfi_mat(layer->dh, m->b, layer->width));
-        x = rfi_mat(layer->h, m->b, layer->width);
-    }
-    update_matrix(m, stack->w, stack->bias, x, rfi_mat(stack->dout, m->b, stack->w->cols));
 }
 
 static void update_coded(rfi_tvae *m)
@@ -236,19 +174,73 @@ static void update_sigma(rfi_tvae *m)
                                                                .adam = m->adam});
 }
 
+/* ------------------------------------------------------------------ backward
+ *
+ * A matrix is updated as soon as the gradient has passed it, while its input and its gradient are still in the caches.
+ */
+
+/* From dout to the dh of the first layer; the matrices behind it are updated on the way. */
+static void backward(rfi_tvae *m, rfi_tvae_stack *stack)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tensor *w = stack->w, *bias = stack->bias;
+    rf_mat dy = rfi_mat(stack->dout, m->b, w->cols);
+    for (int32_t l = stack->n_layers - 1; l >= 0; l--) {
+        const rfi_tvae_layer *layer = &stack->layers[l];
+        const rf_mat h = rfi_mat(layer->h, m->b, layer->width);
+        const rf_mat dh = rfi_mat(layer->dh, m->b, layer->width);
+        device->ops->affine_back(
+            device,
+            &(rf_affine_back){.dx = dh, .dy = dy, .w = weights(w), .gate = h, .gate_kind = RF_GATE_POSITIVE});
+        update_matrix(m, w, bias, h, dy);
+        w = layer->w;
+        bias = layer->bias;
+        dy = dh;
+    }
+}
+
+/* Through the decoder's first layer and the latent draw to the dout of the encoder. */
+static void latent_back(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_layer *first = &m->decoder.layers[0];
+    const rf_mat dy = rfi_mat(first->dh, m->b, first->width);
+    device->ops->affine_back(
+        device, &(rf_affine_back){.dx = rfi_mat(m->dlatent, m->b, m->z), .dy = dy, .w = weights(first->w)});
+    update_matrix(m, first->w, first->bias, rfi_mat(m->latent, m->b, m->z), dy);
+    device->ops->latent_back(device, &(rf_latent_back){.dcode = rfi_mat(m->encoder.dout, m->b, 2 * m->z),
+                                                       .dz = rfi_mat(m->dlatent, m->b, m->z),
+                                                       .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
+                                                       .eps = rfi_mat(m->eps, m->b, m->z),
+                                                       .loss = &m->losses[RFI_TVAE_DIVERGENCE],
+                                                       .n = m->n});
+}
+
+static void reconstruct(rfi_tvae *m)
+{
+    rf_device *device = m->base.setup.device;
+    device->ops->reconstruct(device, &(rf_reconstruct){.dlogits = rfi_mat(m->decoder.dout, m->b, m->d),
+                                                       .logits = rfi_mat(m->decoder.out, m->b, m->d),
+                                                       .layout = m->base.setup.layout,
+                                                       .scalars = m->scalars,
+                                                       .codes = m->codes,
+                                                       .sigma = m->sigma ? m->sigma->w : NULL,
+                                                       .dsigma = m->dsigma,
+                                                       .loss = &m->losses[RFI_TVAE_RECONSTRUCTION],
+                                                       .factor = (float)m->base.setup.params.loss_factor,
+                                                       .n = m->n});
+}
+
 void rfi_tvae_learn(rfi_tvae *m)
 {
     rf_device *device = m->base.setup.device;
-    const rfi_tvae_layer *first = &m->encoder.layers[0];
     encode(m);
     rfi_tvae_decode(m);
     reconstruct(m);
+    device->ops->adam_tick(device, m->adam);
     backward(m, &m->decoder);
     latent_back(m);
     backward(m, &m->encoder);
-    device->ops->adam_tick(device, m->adam);
     update_coded(m);
-    update_stack(m, &m->encoder, 1, rfi_mat(first->h, m->b, first->width));
-    update_stack(m, &m->decoder, 0, rfi_mat(m->latent, m->b, m->z));
     update_sigma(m);
 }
