@@ -16,8 +16,7 @@ import time
 import unittest
 
 SERVER = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "stub_server"
-SETTINGS = {"HEADER_TIMEOUT_SECONDS": "0.5", "BODY_TIMEOUT_SECONDS": "0.7", "IDLE_TIMEOUT_SECONDS": "2",
-            "EVENT_PING_SECONDS": "0.2", "PORT": "0", "MAX_CONNECTIONS": "64", "MAX_CONNECTIONS_PER_ADDRESS": "40",
+SETTINGS = {"EVENT_PING_SECONDS": "0.2", "PORT": "0", "MAX_CONNECTIONS": "64", "MAX_CONNECTIONS_PER_ADDRESS": "40",
             "CORS_ORIGINS": "https://good.example", "ALLOWED_HOSTS": "127.0.0.1,localhost,*.example.com",
             "MAX_FILE_SIZE_MB": "64", "MAX_REQUEST_SIZE_MB": "1", "RATE_LIMIT_LOGIN": "5"}
 
@@ -49,17 +48,17 @@ class Stub:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def connect(self, timeout=20):
+    def connect(self, timeout=60):
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
 
-    def talk(self, data, timeout=20):
+    def talk(self, data, timeout=60):
         """Sends bytes, reads until the server closes (the request must ask for that) or is silent for long."""
         with self.connect(timeout) as sock:
             sock.sendall(data)
             return read_all(sock)
 
     def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, path, body, headers or {})
         reply = connection.getresponse()
         data = reply.read()
@@ -79,7 +78,7 @@ def read_all(sock):
         return got
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -181,6 +180,8 @@ class RefusedRequests(Case):
 
 
 class SlowClients(Case):
+    settings = {"HEADER_TIMEOUT_SECONDS": "0.5", "BODY_TIMEOUT_SECONDS": "0.7", "IDLE_TIMEOUT_SECONDS": "2"}
+
     def closed_within(self, first, drip, seconds, expect_reply=False):
         with self.server.connect() as sock:
             sock.sendall(first)
