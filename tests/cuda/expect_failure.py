@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 plugin, programs = sys.argv[1], sys.argv[2:]
-settings = {**os.environ, "ROWFORGE_CUDA_LIBRARY": plugin, "RF_TEST_DEVICE": "cuda:0", "RF_TEST_CONSTRUCTION": "fused"}
+settings = {**os.environ, "ROWFORGE_CUDA_LIBRARY": plugin, "RF_TEST_DEVICE": "cuda:0", "RF_TEST_CONSTRUCTION": "fused",
+            "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}  # the words looked for below, whatever the caller's own tests print
 for program in programs:
     done = subprocess.run([program], env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500)
     if b"test(s)" not in done.stdout and done.returncode > 0:
