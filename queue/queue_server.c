@@ -67,8 +67,11 @@ static void connection_free(struct rfi_server *server, connection *c)
 {
     if (c->worker_id)
         rfi_memory_leave(server->memory, c->worker_id);
-    if (c->fd >= 0)
+    if (c->fd >= 0) {
+        /* A child that is being forked holds a copy until its exec: closing alone would leave the events coming. */
+        (void)epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
         close(c->fd);
+    }
     rf_buf_free(&c->in);
     rf_buf_free(&c->out);
     rf_free(c);
