@@ -71,7 +71,8 @@ typedef struct rf_setting_list {
     INT(max_concurrent, MAX_CONCURRENT_GENERATIONS, 5, 1, 10000, "running jobs of one user")                 \
     INT(max_queued, MAX_QUEUED_GENERATIONS, 200, 1, 1000000,                                                 \
         "jobs of one user that have not ended; more are refused")                                            \
-    INT(job_seconds, REQUEST_TIMEOUT_SECONDS, 3600, 1, 2592000, "longest time of a job")                     \
+    INT(job_seconds, REQUEST_TIMEOUT_SECONDS, 3600, 1, 2592000,                                              \
+        "longest time of an attempt; not of a sample")                                                       \
     FLAG(require_approval, REQUIRE_APPROVAL, false, "an admin approves each generation before it is queued") \
     INT(optimization_trials, DEFAULT_OPTIMIZATION_TRIALS, 20, 1, 10000,                                      \
         "trials of a search; no searches in this version")                                                   \

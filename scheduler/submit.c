@@ -276,6 +276,8 @@ static rf_code sampling_row(sampling_write *w, const rf_model_card *model, rf_ar
     *job = rfi_job_new(w->s, RF_JOB_SAMPLE, w->ask->user_id, 0);
     /* Somebody waits for it with an open connection. */
     job->priority = RF_PRIORITY_MAX;
+    /* It lasts as long as its reader takes, for any number of rows; a reader that is too slow is the connection's affair. */
+    job->timeout_ms = 0;
     job->model_id = model->id;
     job->rows = w->ask->rows;
     job->seed = w->seed;

@@ -720,6 +720,26 @@ static void a_sample_ends_with_the_server_that_sent_it(void **state)
     assert_int_equal(objects(h), before);
 }
 
+static void a_sample_may_last_as_long_as_its_reader_takes(void **state)
+{
+    house *const h = *state;
+    rf_error err = {0};
+    const char *text = NULL;
+    int64_t token = 0;
+    int32_t n = -1;
+    rf_plan plan;
+    const int64_t job = sample(h, a_model(h));
+    assert_int_equal(house_lease_plan(h, &token, &text), job);
+    assert_ok(rf_plan_read(&plan, text, &err));
+    assert_int_equal(plan.timeout_s, 0);
+    rf_plan_free(&plan);
+    house_send(h, RF_EVENT_STARTED, job, token, "{\"device\":\"cpu\"}");
+    house_apply(h);
+    house_pass(INT64_C(365) * 24 * 3600 * 1000);
+    assert_ok(rf_scheduler_overdue(h->s, &n, &err));
+    assert_int_equal(n, 0);
+}
+
 static void a_profile_that_is_cancelled_leaves_nothing_waiting_for_it(void **state)
 {
     house *const h = *state;
@@ -835,6 +855,7 @@ int main(void)
         TEST(a_sample_whose_worker_dies_goes_on_where_its_reader_is),
         TEST(a_reader_that_leaves_takes_the_parts_along),
         TEST(a_sample_ends_with_the_server_that_sent_it),
+        TEST(a_sample_may_last_as_long_as_its_reader_takes),
         TEST(a_profile_that_is_cancelled_leaves_nothing_waiting_for_it),
         TEST(the_log_of_deeds_tells_who_brought_and_took_what),
         TEST(those_who_watch_see_each_step_and_the_end),
