@@ -183,56 +183,34 @@ rf_code rfi_config(rfi_call *call, rf_error *err)
     return rfi_data_end(call, 200, "what may be asked for", err);
 }
 
-/* An estimate only: a step of CTGAN or TVAE with its default layers took 10 ms for 500 rows on two cores of the machine that the
- * benchmarks in bench/ ran on, and the time grows with the rows of a step and the products of the layers' widths. */
-static double estimate_s(const rf_params *params, double steps)
-{
-    const double per_row_s = 10e-3 / 500, usual = 256.0 * 256.0;
-    const rf_dims *dims = params->model == RF_MODEL_CTGAN ? &params->generator_dim : &params->compress_dims;
-    double products = 0;
-    for (int i = 0; i < dims->n; i++)
-        products += (double)dims->width[i] * dims->width[i > 0 ? i - 1 : 0];
-    return steps * (double)params->batch_size * per_row_s * (products / (2 * usual) * 0.7 + 0.3);
-}
-
-static void put_cost(rf_buf *out, const rf_params *params, int64_t n_rows)
-{
-    const int64_t a_pass = n_rows / params->batch_size > 0 ? n_rows / params->batch_size : 1;
-    const int64_t steps = a_pass * params->epochs;
-    rfi_json_open(out, '{');
-    rfi_json_put_int(out, "steps", steps);
-    rfi_json_put_real(out, "estimated_s", estimate_s(params, (double)steps));
-    rfi_json_close(out, '}');
-}
-
 rf_code rfi_validate(rfi_call *call, rf_error *err)
 {
     rf_code rc = RF_OK;
     rf_generation ask;
-    rf_params params, finished;
-    int64_t n_rows = 0;
-    int32_t n_columns = 0;
-    bool ready = false;
+    rf_params params;
+    rf_generation_check check;
     RF_TRY(rfi_ask_generation(call, &ask, &params, err));
-    finished = params;
-    RF_TRY(
-        rf_job_check_generation(call->server->scheduler, &ask, &finished, &n_rows, &n_columns, &ready, err));
+    RF_TRY(rf_job_check_generation(call->server->scheduler, &ask, &check, err));
     rf_buf *data = rfi_data_begin(call);
     rfi_json_open(data, '{');
     rfi_json_put_flag(data, "valid", true);
-    rfi_json_put_flag(data, "ready", ready);
-    if (ready) {
-        rfi_json_put_int(data, "n_rows", n_rows);
-        rfi_json_put_int(data, "n_columns", n_columns);
+    rfi_json_put_flag(data, "ready", check.ready);
+    if (check.ready) {
+        rfi_json_put_int(data, "n_rows", check.n_rows);
+        rfi_json_put_int(data, "n_columns", check.n_columns);
         rfi_json_key(data, "parameters");
-        rf_params_json(&finished, data);
+        rf_params_json(&check.params, data);
         rfi_json_key(data, "cost");
-        put_cost(data, &finished, n_rows);
+        rfi_json_open(data, '{');
+        rfi_json_put_int(data, "steps", check.cost.steps);
+        rfi_json_put_real(data, "estimated_s", check.cost.seconds);
+        rfi_json_close(data, '}');
     } else
         rf_buf_puts(data, ",\"n_rows\":null,\"n_columns\":null,\"parameters\":null,\"cost\":null");
     rfi_json_close(data, '}');
     rc = rfi_data_end(
-        call, 200, ready ? "this can be started" : "this can be started; the dataset is being profiled", err);
+        call, 200, check.ready ? "this can be started" : "this can be started; the dataset is being profiled",
+        err);
 out:
     return rc;
 }

@@ -336,9 +336,10 @@ const rfi_schema rfi_shape_config = {
     .fields = FIELDS(NEEDED("models", &model_forms, NULL), NEEDED("sample_size", &whole_range, NULL),
                      NEEDED("output_formats", &texts, NULL),
                      NEEDED("optimization", &flag, "whether searches can be run"))};
-static const rfi_schema cost = {.type = RFI_OBJECT,
-                                .fields = FIELDS(NEEDED("steps", &count, "of training"),
-                                                 NEEDED("estimated_s", &real, "on two processor cores"))};
+static const rfi_schema cost = {
+    .type = RFI_OBJECT,
+    .fields = FIELDS(NEEDED("steps", &count, "of training"),
+                     NEEDED("estimated_s", &real, "of a worker with two processor cores, without waiting"))};
 const rfi_schema rfi_shape_validated = {
     .name = "Validated",
     .type = RFI_OBJECT,

@@ -92,7 +92,7 @@ typedef struct rf_job {
     int priority;
     int64_t dataset_id, model_id; /* 0: none                                                               */
     int64_t seed, rows, timeout_ms;
-    double cost;      /* for fairness between users                                                      */
+    double cost;      /* seconds of a worker, estimated: for fairness between users                      */
     bool blocked;     /* queued, and waits for its dataset's profile                                     */
     bool unlimited;   /* does not count toward its owner's limit                                         */
     const char *need; /* class of worker                                                                 */

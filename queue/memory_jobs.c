@@ -20,6 +20,7 @@ static void take_from_worker(rfi_memory *m, rfi_entry *e)
     e->worker->attention = true;
     e->worker = NULL;
     m->stir_notice = true;
+    rfi_lane_correct(e->lane, e->cost, (double)(m->now_ms() - e->leased_ms) / 1e3);
     if (!e->held.next)
         return;
     rfi_link_remove(&e->held);
@@ -74,6 +75,7 @@ static void place_leased(rfi_memory *m, rfi_entry *e, rfi_worker *worker)
     rfi_link_append(&worker->leases, &e->of_worker);
     e->worker = worker;
     e->worker_id = worker->info.id;
+    e->leased_ms = m->now_ms();
     e->class->n_leased++;
     e->place = RFI_LEASED;
     if (e->unlimited)

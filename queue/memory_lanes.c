@@ -2,8 +2,9 @@
  *
  * Between users: start-time fair queueing (Goyal, Vin, Cheng, "Start-time Fair Queueing", IEEE/ACM Transactions on
  * Networking 5 (1997)), with jobs for packets. A lane's virtual time grows by the cost of each job leased from it; the
- * ring gives the lane with the lowest. A lane that was away enters at the class's own virtual time, so that idling
- * earns nothing. Within a lane: score = created_ms - age_ms * priority, lowest first: a job gains one step of priority
+ * ring gives the lane with the lowest. The cost is an estimate, in seconds; when the lease ends, the seconds that it
+ * held its worker take its place. A lane that was away enters at the class's own virtual time, so that idling earns
+ * nothing. Within a lane: score = created_ms - age_ms * priority, lowest first: a job gains one step of priority
  * for each age_ms that it waits, so that none waits for ever.
  */
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "queue/memory_state.h"
 
 enum { SWEEP_LEAST = 1024 };
+
+static const double LEASE_LEAST_S = 1e-3;
 
 /* ------------------------------------------------------------------ classes */
 
@@ -103,12 +106,24 @@ rfi_entry *rfi_class_next(const rfi_class *class)
     return turn ? lane_next(RFI_OWNER(turn, const rfi_lane, turn)) : NULL;
 }
 
-void rfi_lane_charge(rfi_lane *lane, double cost)
+void rfi_lane_charge(rfi_lane *lane, double cost_s)
 {
     rfi_class *class = lane->class;
     if (lane->time > class->now)
         class->now = lane->time;
-    lane->time += cost;
+    lane->time += cost_s;
+    if (lane->turn.place > 0)
+        rfi_due_move(&class->ring, &lane->turn, lane->time);
+}
+
+/* A lease of no measurable time still counts, or lanes of quick jobs would not take turns. What is given back does not
+ * reach below the class's time: those turns are over. */
+void rfi_lane_correct(rfi_lane *lane, double cost_s, double used_s)
+{
+    rfi_class *class = lane->class;
+    lane->time += (used_s > LEASE_LEAST_S ? used_s : LEASE_LEAST_S) - cost_s;
+    if (lane->time < class->now)
+        lane->time = class->now;
     if (lane->turn.place > 0)
         rfi_due_move(&class->ring, &lane->turn, lane->time);
 }

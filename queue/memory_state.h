@@ -103,7 +103,8 @@ typedef struct rfi_entry {
     int32_t user_limit;
     int priority;
     int64_t created_ms, credit;
-    double cost;
+    int64_t leased_ms; /* LEASED: since when, monotonic */
+    double cost;       /* seconds that the lane was charged, or will be */
     char *plan;
     rfi_class *class;
     rfi_user *user;
@@ -172,7 +173,9 @@ void rfi_lane_remove(rfi_lane *lane, rfi_entry *entry);
 /* The job that this class gives next, still in its lane; NULL when it has none now. */
 rfi_entry *rfi_class_next(const rfi_class *class);
 /* The lane pays for a job that is leased from it. */
-void rfi_lane_charge(rfi_lane *lane, double cost);
+void rfi_lane_charge(rfi_lane *lane, double cost_s);
+/* It took so long in truth. */
+void rfi_lane_correct(rfi_lane *lane, double cost_s, double used_s);
 /* The number of jobs that the user holds has changed: its lanes enter or leave their rings. */
 void rfi_user_settle(rfi_user *user);
 /* Frees a user that has no entry and whose lanes owe nothing. True: it is gone. */

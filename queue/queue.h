@@ -59,7 +59,7 @@ typedef struct rf_offer {
     int64_t delay_ms;   /* not before this long from now; 0: at once                       */
     int32_t user_limit; /* leased jobs of this user at a time; 0: no limit                 */
     bool unlimited;     /* does not count toward the limit (profiles)                      */
-    double cost;        /* of running it, for fairness between users; 0: 1                 */
+    double cost;        /* seconds of a worker, estimated, for fairness; 0: 1              */
     const char *need;   /* class, "cpu" when NULL                                          */
     const char *plan;   /* JSON for the worker (domain/plan.h)                             */
 } rf_offer;

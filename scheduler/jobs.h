@@ -12,6 +12,7 @@
 #ifndef RF_SCHEDULER_JOBS_H
 #define RF_SCHEDULER_JOBS_H
 
+#include "domain/cost.h"
 #include "domain/job.h"
 #include "domain/params.h"
 #include "domain/plan.h"
@@ -36,10 +37,17 @@ typedef struct rf_generation {
  * RATE_LIMITED: too many that have not ended. CONFLICT: the key was used for something else. */
 rf_code rf_job_submit_generation(rf_scheduler *s, const rf_generation *ask, const rf_idempotency *idempotency,
                                  rf_arena *arena, rf_receipt *out, rf_error *err) RF_MUST_CHECK;
-/* As submit would, and changes nothing: the finished parameters (by the dataset's size) come out. *ready is false while
- * there is no profile: then the size is unknown and only what was given was checked. `params` may be NULL. */
-rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_params *params, int64_t *n_rows,
-                                int32_t *n_columns, bool *ready, rf_error *err) RF_MUST_CHECK; /* reads */
+typedef struct rf_generation_check {
+    bool
+        ready; /* false: there is no profile yet, only what was given was checked, and the rest is not known */
+    int64_t n_rows;
+    int32_t n_columns;
+    rf_params params; /* finished, by the dataset's size */
+    rf_cost cost;
+} rf_generation_check;
+/* Reads. As submit would, and changes nothing. */
+rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_generation_check *out,
+                                rf_error *err) RF_MUST_CHECK;
 
 typedef struct rf_sampling {
     int64_t user_id, model_id;

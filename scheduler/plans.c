@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "domain/cost.h"
 #include "scheduler/scheduler_state.h"
 
 /* ------------------------------------------------------------------ JSON in and out */
@@ -259,12 +260,6 @@ out:
     return rc;
 }
 
-/* The rows that pass through the networks, in millions: what fairness between users is measured in. */
-static double generate_cost(const rf_params *params, int64_t n_rows)
-{
-    return 1.0 + (double)n_rows * (double)params->epochs / 1e6;
-}
-
 rf_code rfi_plan_generate(const rf_scheduler *s, rf_job *job, const rf_dataset *dataset, rf_arena *arena,
                           rf_error *err)
 {
@@ -284,7 +279,7 @@ rf_code rfi_plan_generate(const rf_scheduler *s, rf_job *job, const rf_dataset *
     plan.output_format = format ? format : "csv";
     plan.include_metadata = json_is_true(json_object_get(spec, "include_metadata"));
     RF_TRY(write_plan(&plan, job, arena, err));
-    job->cost = generate_cost(&plan.params, dataset->n_rows);
+    job->cost = rf_cost_generate(&plan.params, dataset->n_rows, dataset->n_columns, job->rows).seconds;
 out:
     json_decref(spec);
     return rc;
@@ -304,7 +299,7 @@ rf_code rfi_plan_sampling(rf_job *job, const rf_model_card *model, rf_arena *are
     const char *const format = json_string_value(json_object_get(spec, "output_format"));
     plan.output_format = format ? format : "csv";
     RF_TRY(write_plan(&plan, job, arena, err));
-    job->cost = 1.0 + (double)job->rows / 1e6;
+    job->cost = rf_cost_sample(job->rows);
 out:
     json_decref(spec);
     return rc;

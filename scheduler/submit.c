@@ -226,30 +226,27 @@ out:
     return rc;
 }
 
-rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_params *params, int64_t *n_rows,
-                                int32_t *n_columns, bool *ready, rf_error *err)
+rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_generation_check *out,
+                                rf_error *err)
 {
     rf_arena arena;
     rf_arena_init(&arena);
     rf_db_tx *tx = NULL;
     rf_dataset dataset = {0};
-    rf_params finished = *ask->params;
     rf_code rc = RF_OK;
-    *ready = false;
-    *n_rows = *n_columns = 0;
+    *out = (rf_generation_check){.params = *ask->params};
     RF_TRY(check_sizes(ask, err));
     RFI_READ(s, tx, find_usable(tx, ask, &arena, &dataset, err));
     if (dataset.status != RF_DATASET_READY) {
         RF_TRY(check_unsized(s, ask->params, err));
-    } else {
-        RF_TRY(rfi_params_finish(s, &finished, dataset.n_rows, err));
-        RF_TRY(rfi_conditions_check(ask->conditions, ask->n_conditions, dataset.profile, err));
-        *ready = true;
-        *n_rows = dataset.n_rows;
-        *n_columns = dataset.n_columns;
+        goto out;
     }
-    if (params)
-        *params = finished;
+    RF_TRY(rfi_params_finish(s, &out->params, dataset.n_rows, err));
+    RF_TRY(rfi_conditions_check(ask->conditions, ask->n_conditions, dataset.profile, err));
+    out->ready = true;
+    out->n_rows = dataset.n_rows;
+    out->n_columns = dataset.n_columns;
+    out->cost = rf_cost_generate(&out->params, dataset.n_rows, dataset.n_columns, ask->rows);
 out:
     rf_arena_free(&arena);
     return rc;

@@ -96,6 +96,39 @@ static void dear_jobs_count_for_more_than_cheap_ones(void **state)
     assert_in_range(dear, 24, 26);
 }
 
+/* Whatever was estimated: the jobs of one take three times as long as those of the other. */
+static void users_are_charged_what_their_jobs_took_in_truth(void **state)
+{
+    rig *r = rig_of(state);
+    rf_error err = {0};
+    int64_t dear = 0;
+    for (int i = 1; i <= 800; i++)
+        rig_offer_as(r, (rf_offer){.job_id = i, .token = 1, .user_id = 1 + i % 2, .cost = i % 2 ? 1 : 100});
+    for (int i = 0; i < 200; i++) {
+        rf_lease lease;
+        assert_ok(rf_queue_lease(r->worker, r->worker_id, 0, &lease, &err));
+        rig_pass(lease.user_id == 2 ? 300 : 100);
+        dear += lease.user_id == 2;
+        rig_settle(r, lease.job_id, 1);
+        rf_lease_free(&lease);
+    }
+    assert_in_range(dear, 48, 52);
+}
+
+static void users_of_jobs_that_take_no_time_take_turns(void **state)
+{
+    rig *r = rig_of(state);
+    int64_t second = 0;
+    for (int i = 1; i <= 200; i++)
+        rig_offer_as(r, (rf_offer){.job_id = i, .token = 1, .user_id = 1 + i % 2});
+    for (int i = 0; i < 100; i++) {
+        const int64_t job = rig_lease(r, 0);
+        second += job % 2;
+        rig_settle(r, job, 1);
+    }
+    assert_in_range(second, 49, 51);
+}
+
 static void user_who_was_away_has_earned_nothing(void **state)
 {
     rig *r = rig_of(state);
@@ -186,6 +219,8 @@ int main(void)
         cmocka_unit_test(second_user_need_not_wait_for_the_first_ones_queue),
         cmocka_unit_test(users_share_in_equal_parts_whatever_their_queues),
         cmocka_unit_test(dear_jobs_count_for_more_than_cheap_ones),
+        cmocka_unit_test(users_are_charged_what_their_jobs_took_in_truth),
+        cmocka_unit_test(users_of_jobs_that_take_no_time_take_turns),
         cmocka_unit_test(user_who_was_away_has_earned_nothing),
         cmocka_unit_test(limit_of_a_user_is_kept_and_does_not_hold_up_others),
         cmocka_unit_test(worker_that_is_lost_frees_its_users_place),

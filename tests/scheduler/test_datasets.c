@@ -306,21 +306,21 @@ static void validation_tells_what_submit_would_and_changes_nothing(void **state)
 {
     house *const h = *state;
     rf_error err = {0};
-    rf_params params, finished;
-    int64_t n_rows = 0;
-    int32_t n_columns = 0;
-    bool ready = false;
+    rf_params params;
+    rf_generation_check check;
     const int64_t id = upload_plain(h);
     rf_params_init(&params, RF_MODEL_TVAE);
     assert_ok(rf_params_assign(&params, "batch_size=200", &err));
     const rf_generation ask = asking(h, &params, id);
-    assert_ok(rf_job_check_generation(h->s, &ask, &finished, &n_rows, &n_columns, &ready, &err));
-    assert_false(ready);
+    assert_ok(rf_job_check_generation(h->s, &ask, &check, &err));
+    assert_false(check.ready);
     profile(h, 500);
-    assert_ok(rf_job_check_generation(h->s, &ask, &finished, &n_rows, &n_columns, &ready, &err));
-    assert_true(ready);
-    assert_int_equal(n_rows, 500);
-    assert_int_equal(finished.epochs,
+    assert_ok(rf_job_check_generation(h->s, &ask, &check, &err));
+    assert_true(check.ready);
+    assert_int_equal(check.n_rows, 500);
+    assert_int_equal(check.cost.steps, 200);
+    assert_true(check.cost.seconds > 0);
+    assert_int_equal(check.params.epochs,
                      100); /* one was given: the other takes its default, whatever the size */
     assert_int_equal(house_lease(h, NULL), 0);
 }
