@@ -186,7 +186,7 @@ typedef struct tick {
 static void tick_once(void *arg)
 {
     const tick *t = arg;
-    t->device->ops->step_tick(t->device, t->step);
+    t->device->ops->step_tick(t->device, &(rf_step_tick){.step = t->step});
 }
 
 /* A kernel of one thread: what is left is the launch, or the gap between two nodes of a graph. */

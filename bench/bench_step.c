@@ -414,7 +414,7 @@ static void ctgan_step(bench *b, void *model)
     generator_forward(b, t, false);
     critic_forward(b, t, PACKS, false);
     generator_update(b, t);
-    b->device->ops->step_tick(b->device, t->step);
+    b->device->ops->step_tick(b->device, &(rf_step_tick){.step = t->step});
 }
 
 static uint32_t ctgan_crc(rf_device *d, void *model)
@@ -515,7 +515,7 @@ static void tvae_step(bench *b, void *model)
     RUN(b, "update_vector bias", 0, update_vector, WEIGHT(t->be1), .n = CODE, .b = t->dh1, .adam = t->adam);
     RUN(b, "update_vector sigma", 0, update_vector, WEIGHT(t->sigma), .n = 6, .given = t->dsigma, .lo = 0.01f,
         .hi = 1.0f, .adam = t->adam);
-    b->device->ops->step_tick(b->device, t->step);
+    b->device->ops->step_tick(b->device, &(rf_step_tick){.step = t->step});
 }
 
 static uint32_t tvae_crc(rf_device *d, void *model)

@@ -25,7 +25,8 @@ typedef struct rf_progress {
     const char *phase;     /* "transform", "train", "sample" */
     int64_t epoch, epochs; /* train: finished and all        */
     int64_t done, total;   /* train: steps; sample: rows     */
-    rf_losses losses;
+    rf_losses losses;      /* train: means over the last epoch that ended (until one has: over the steps so
+                              far), the same wherever the training is cut; NaN before the first step      */
     double rows_per_s, seconds, eta_s;
 } rf_progress;
 
@@ -82,7 +83,7 @@ typedef struct rf_fitted_info {
     int64_t epochs_done;
     bool compat;
     double train_seconds;
-    rf_losses losses;
+    rf_losses losses; /* of the last step */
 } rf_fitted_info;
 void rf_fitted_describe(const rf_fitted *fitted, rf_fitted_info *out);
 const rf_transform *rf_fitted_transform(const rf_fitted *fitted); /* lent */

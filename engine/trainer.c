@@ -16,7 +16,7 @@ typedef struct trainer {
     const rfi_checkpoint_key *key;
     double start_s, checkpoint_at_s, checkpoint_every_s;
     int64_t first_step; /* where this call began: rates are of its own steps */
-    rf_losses losses;
+    rf_losses losses;   /* of the last step: what the model file keeps, wherever the training was cut */
 } trainer;
 
 /* The number of steps that takes about piece_s, from how long the last piece took. */
@@ -33,12 +33,13 @@ static rf_progress progress_of(const trainer *t)
     const double seconds = rf_clock_s() - t->start_s;
     const double own = (double)(model->step - t->first_step);
     const double rate = seconds > 0 ? own / seconds : 0;
+    const rf_losses unknown = {.generator = (double)NAN, .discriminator = (double)NAN};
     return (rf_progress){.phase = "train",
                          .epoch = model->step / model->steps_per_epoch,
                          .epochs = t->key->n_steps / model->steps_per_epoch,
                          .done = model->step,
                          .total = t->key->n_steps,
-                         .losses = t->losses,
+                         .losses = own > 0 ? model->epoch.mean : unknown,
                          .rows_per_s = rate * (double)model->setup.params.batch_size,
                          .seconds = seconds,
                          .eta_s = rate > 0 ? (double)(t->key->n_steps - model->step) / rate : 0};

@@ -15,7 +15,7 @@ typedef struct rf_cuda_contract {
     uint32_t version;
     uint32_t ops_bytes, device_bytes, class_bytes;
 } rf_cuda_contract;
-enum { RF_CUDA_CONTRACT = 1 };
+enum { RF_CUDA_CONTRACT = 2 };
 
 typedef struct rf_cuda_plugin {
     rf_cuda_contract contract;

@@ -325,6 +325,16 @@ typedef struct rf_decode {
     bool saturate;
 } rf_decode;
 
+/* ------------------------------------------------------------------ the end of a step */
+
+/* *step += 1. Before it the step's losses are kept: ring[(*step % length) * n + i] = losses[i]; losses NULL: none are. */
+typedef struct rf_step_tick {
+    uint32_t *step;
+    const float *losses; /* (n)         */
+    float *ring;         /* (length, n) */
+    int32_t n, length;
+} rf_step_tick;
+
 /* ------------------------------------------------------------------ the table */
 
 /* name of the entry, its arguments */
@@ -356,8 +366,7 @@ typedef struct rf_ops {
 #define RF_OP_ENTRY(name, args) void (*name)(rf_device * device, const args *op);
     RF_OPS_TABLE(RF_OP_ENTRY)
 #undef RF_OP_ENTRY
-    /* *step += 1 */
-    void (*step_tick)(rf_device *device, uint32_t *step);
+    void (*step_tick)(rf_device *device, const rf_step_tick *op);
     /* t += 1: power1 *= beta1, power2 *= beta2, rate and root follow */
     void (*adam_tick)(rf_device *device, rf_adam *adam);
 } rf_ops;

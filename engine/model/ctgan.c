@@ -57,6 +57,7 @@ static void place_training(rfi_ctgan *m, rfi_slab *slab)
     m->generator_adam = rfi_slab_take(slab, 1, sizeof *m->generator_adam);
     m->critic_adam = rfi_slab_take(slab, 1, sizeof *m->critic_adam);
     m->losses = rfi_slab_floats(slab, 1, RFI_LOSSES);
+    m->ring = rfi_slab_floats(slab, RFI_RING_STEPS, RFI_LOSSES);
     rfi_generator_place_training(m, slab);
     rfi_critic_place(m, slab);
     m->fake = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
@@ -279,7 +280,7 @@ static void train_critic(rfi_ctgan *m)
     rfi_generator_activate(m, m->critic_step, RF_DRAW_GUMBEL_D);
     draw_real(m);
     rfi_critic_learn(m);
-    device->ops->step_tick(device, m->critic_step);
+    device->ops->step_tick(device, &(rf_step_tick){.step = m->critic_step});
 }
 
 static void train_generator(rfi_ctgan *m)
@@ -294,7 +295,11 @@ static void train_generator(rfi_ctgan *m)
     rfi_generator_activate(m, m->step, RF_DRAW_GUMBEL_G);
     rfi_critic_judge(m);
     rfi_generator_learn(m);
-    device->ops->step_tick(device, m->step);
+    device->ops->step_tick(device, &(rf_step_tick){.step = m->step,
+                                                   .losses = m->losses,
+                                                   .ring = m->ring,
+                                                   .n = RFI_LOSSES,
+                                                   .length = RFI_RING_STEPS});
 }
 
 /* The same operations with the same arguments each time, so that a device may record it. */
@@ -306,20 +311,23 @@ static void train_step(void *arg)
     train_generator(m);
 }
 
+static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)
+{
+    const bool conditions = model->setup.layout->condition_width > 0;
+    out->discriminator = kept[RFI_LOSS_CRITIC];
+    out->generator = (double)kept[RFI_LOSS_SCORE] + (conditions ? (double)kept[RFI_LOSS_CONDITION] : 0);
+    return isfinite(out->discriminator) && isfinite(out->generator) && isfinite(kept[RFI_LOSS_PENALTY]);
+}
+
 static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err)
 {
-    rf_code rc = RF_OK;
-    rfi_ctgan *m = ctgan_of(model);
-    float read[RFI_LOSSES];
-    rf_device_repeat(model->setup.device, m, n_steps, train_step, m);
-    model->step += n_steps;
-    RF_TRY(rf_device_read(model->setup.device, read, m->losses, sizeof read, err));
-    losses->discriminator = read[RFI_LOSS_CRITIC];
-    losses->generator = (double)read[RFI_LOSS_SCORE] + (m->c ? (double)read[RFI_LOSS_CONDITION] : 0);
-    if (!isfinite(losses->discriminator) || !isfinite(losses->generator) || !isfinite(read[RFI_LOSS_PENALTY]))
-        rc = rfi_diverged(model, "generator_lr and discriminator_lr", err);
-out:
-    return rc;
+    return rfi_train_steps(model,
+                           &(rfi_training){.step = train_step,
+                                           .ring = ctgan_of(model)->ring,
+                                           .width = RFI_LOSSES,
+                                           .losses = losses_of,
+                                           .rates = "generator_lr and discriminator_lr"},
+                           n_steps, losses, err);
 }
 
 /* ------------------------------------------------------------------ bytes */
@@ -370,6 +378,7 @@ static rf_code load(rf_model *model, bool training, rf_reader *reader, rf_error 
         RF_TRY(rf_device_write(device, m->step, &steps[0], sizeof steps[0], err));
         RF_TRY(rf_device_write(device, m->critic_step, &steps[1], sizeof steps[1], err));
         model->step = step;
+        model->epoch = (rf_epoch_losses){0};
     }
 out:
     return rc;

@@ -82,7 +82,7 @@ typedef struct rfi_ctgan {
     uint32_t *zero, *step, *critic_step;   /* counters in device memory: address the draws */
     uint32_t *batch;                       /* the same for sampling */
     rf_adam *generator_adam, *critic_adam; /* device */
-    float *losses;                         /* device */
+    float *losses, *ring;                  /* device: of a step, of RFI_RING_STEPS steps */
     float *fake;         /* (B, D) generated rows                                              */
     float *real_scalars; /* (B, n_scalars) real rows of a batch; sampling writes its rows here */
     uint16_t *real_codes;

@@ -39,6 +39,14 @@ typedef struct rf_losses {
     double generator, discriminator; /* TVAE: generator = total loss, discriminator = NaN */
 } rf_losses;
 
+/* Means over an epoch say where a training goes; the losses of one batch only waver. */
+typedef struct rf_epoch_losses {
+    rf_losses mean; /* over the last epoch that ended, of which a resumed training has the steps since; until
+                       one has ended, over the steps so far                                             */
+    rf_losses sum;  /* over the n steps of the epoch under way                                          */
+    int64_t n, ended;
+} rf_epoch_losses;
+
 typedef struct rf_sample_request {
     uint64_t seed;
     int64_t first_row; /* of the whole result; a multiple of the batch size: batches are numbered from 0 */
@@ -54,6 +62,7 @@ typedef struct rf_model {
     rf_model_setup setup;
     int64_t step; /* finished steps */
     int64_t steps_per_epoch;
+    rf_epoch_losses epoch;
 } rf_model;
 
 typedef struct rf_model_class {
@@ -70,7 +79,8 @@ typedef struct rf_model_class {
     /* Gives back what only training needs: from here on the model can be stored without its training state,
      * and sampled. */
     void (*detach)(rf_model *model);
-    /* Takes n steps. losses: of the last one. DIVERGED, naming the epoch, when they are not finite. */
+    /* Takes n steps; the device keeps each one's losses, and they are read together at the end. losses: of the last
+     * step. DIVERGED, naming the first step whose losses are not finite, and its epoch. */
     rf_code (*train)(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err);
     /* Weights only, or everything that training needs to go on (moments, step, critic). */
     rf_code (*store)(rf_model *model, bool training, rf_buf *out, rf_error *err);

@@ -81,13 +81,71 @@ rf_code rfi_step_load(int64_t *step, rf_reader *reader, rf_error *err)
     return RF_OK;
 }
 
-rf_code rfi_diverged(const rf_model *model, const char *rates, rf_error *err)
+static rf_code diverged(const rf_model *model, const char *rates, rf_error *err)
 {
     const int64_t epoch = (model->step + model->steps_per_epoch - 1) / model->steps_per_epoch;
     return rf_fail(
         err, RF_DIVERGED,
-        "training diverged in epoch %lld: the losses are not finite; make %s smaller and start again",
-        (long long)epoch, rates);
+        "training diverged in epoch %lld, at step %lld: the losses are not finite; make %s smaller "
+        "and start again",
+        (long long)epoch, (long long)model->step, rates);
+}
+
+/* The step that has just been counted. Sums run in the order of steps, so that it does not matter where a
+ * training is cut into calls. */
+static void add_losses(rf_model *model, const rf_losses *losses)
+{
+    rf_epoch_losses *epoch = &model->epoch;
+    epoch->sum.generator += losses->generator;
+    epoch->sum.discriminator += losses->discriminator;
+    epoch->n++;
+    const bool ends = model->step % model->steps_per_epoch == 0;
+    if (ends || epoch->ended == 0) {
+        epoch->mean.generator = epoch->sum.generator / (double)epoch->n;
+        epoch->mean.discriminator = epoch->sum.discriminator / (double)epoch->n;
+    }
+    if (ends) {
+        epoch->sum = (rf_losses){0};
+        epoch->n = 0;
+        epoch->ended++;
+    }
+}
+
+/* At most as many steps as the ring has places from here to its end. */
+static rf_code train_piece(rf_model *model, const rfi_training *training, int64_t n, rf_losses *losses,
+                           rf_error *err)
+{
+    rf_code rc = RF_OK;
+    float kept[RFI_RING_STEPS * RFI_RING_WIDTH];
+    const size_t width = (size_t)training->width;
+    const size_t first = (size_t)(model->step % RFI_RING_STEPS) * width;
+    rf_device_repeat(model->setup.device, model, n, training->step, model);
+    RF_TRY(rf_device_read(model->setup.device, kept, training->ring + first, (size_t)n * width * sizeof *kept,
+                          err));
+    for (int64_t i = 0; i < n; i++) {
+        model->step++;
+        if (!training->losses(model, kept + (size_t)i * width, losses)) {
+            rc = diverged(model, training->rates, err);
+            goto out;
+        }
+        add_losses(model, losses);
+    }
+out:
+    return rc;
+}
+
+rf_code rfi_train_steps(rf_model *model, const rfi_training *training, int64_t n_steps, rf_losses *losses,
+                        rf_error *err)
+{
+    rf_code rc = RF_OK;
+    while (n_steps > 0) {
+        const int64_t room = RFI_RING_STEPS - model->step % RFI_RING_STEPS;
+        const int64_t n = n_steps < room ? n_steps : room;
+        RF_TRY(train_piece(model, training, n, losses, err));
+        n_steps -= n;
+    }
+out:
+    return rc;
 }
 
 /* ------------------------------------------------------------------ batches of rows */

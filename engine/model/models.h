@@ -22,8 +22,22 @@ rf_code rfi_rows_write(const rf_model *model, const rf_coded *rows, rf_coded *to
 /* The number of finished steps at the head of a training state. */
 rf_code rfi_step_load(int64_t *step, rf_reader *reader, rf_error *err) RF_MUST_CHECK;
 
-/* The sentence for losses that are not finite; `rates` names the parameters to make smaller. */
-rf_code rfi_diverged(const rf_model *model, const char *rates, rf_error *err) RF_MUST_CHECK;
+/* The losses of this many steps lie on the device until somebody reads them. */
+enum { RFI_RING_STEPS = 1024, RFI_RING_WIDTH = 4 };
+
+/* How a model trains: its step, and where that leaves losses (step_tick keeps them in `ring`). */
+typedef struct rfi_training {
+    rf_step_fn step;
+    const float *ring; /* (RFI_RING_STEPS, width), device */
+    int32_t width;     /* at most RFI_RING_WIDTH          */
+    /* What one step's losses mean; false when one of them is not finite. */
+    bool (*losses)(const rf_model *model, const float *kept, rf_losses *out);
+    const char *rates; /* the parameters to make smaller when it diverges */
+} rfi_training;
+
+/* rf_model_class.train: n steps, their losses read once, or once in RFI_RING_STEPS. */
+rf_code rfi_train_steps(rf_model *model, const rfi_training *training, int64_t n_steps, rf_losses *losses,
+                        rf_error *err) RF_MUST_CHECK;
 
 /* Sampling, batch by batch: sets the device's batch counter for the rows from request->first_row + done on,
  * and copies the batch's rows into their place in `out` (fewer than a batch at the end of the request). */

@@ -44,6 +44,7 @@ static void place_training(rfi_tvae *m, rfi_slab *slab)
     m->n = rfi_slab_take(slab, 1, sizeof *m->n);
     m->adam = rfi_slab_take(slab, 1, sizeof *m->adam);
     m->losses = rfi_slab_floats(slab, 1, RFI_TVAE_LOSSES);
+    m->ring = rfi_slab_floats(slab, RFI_RING_STEPS, RFI_TVAE_LOSSES);
     rfi_tvae_place_training(m, slab);
     m->table.scalars = rfi_slab_floats(slab, n_rows, (size_t)layout->n_scalars);
     m->table.codes = rfi_slab_take(slab, n_rows * (size_t)layout->n_codes, sizeof *m->table.codes);
@@ -148,23 +149,30 @@ static void train_step(void *arg)
                         .table = &m->table,
                         .noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_SHUFFLE}});
     rfi_tvae_learn(m);
-    device->ops->step_tick(device, m->step);
+    device->ops->step_tick(device, &(rf_step_tick){.step = m->step,
+                                                   .losses = m->losses,
+                                                   .ring = m->ring,
+                                                   .n = RFI_TVAE_LOSSES,
+                                                   .length = RFI_RING_STEPS});
+}
+
+static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)
+{
+    (void)model;
+    out->generator = (double)kept[RFI_TVAE_RECONSTRUCTION] + (double)kept[RFI_TVAE_DIVERGENCE];
+    out->discriminator = (double)NAN;
+    return isfinite(out->generator);
 }
 
 static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err)
 {
-    rf_code rc = RF_OK;
-    rfi_tvae *m = tvae_of(model);
-    float read[RFI_TVAE_LOSSES];
-    rf_device_repeat(model->setup.device, m, n_steps, train_step, m);
-    model->step += n_steps;
-    RF_TRY(rf_device_read(model->setup.device, read, m->losses, sizeof read, err));
-    losses->generator = (double)read[RFI_TVAE_RECONSTRUCTION] + (double)read[RFI_TVAE_DIVERGENCE];
-    losses->discriminator = (double)NAN;
-    if (!isfinite(losses->generator))
-        rc = rfi_diverged(model, "learning_rate", err);
-out:
-    return rc;
+    return rfi_train_steps(model,
+                           &(rfi_training){.step = train_step,
+                                           .ring = tvae_of(model)->ring,
+                                           .width = RFI_TVAE_LOSSES,
+                                           .losses = losses_of,
+                                           .rates = "learning_rate"},
+                           n_steps, losses, err);
 }
 
 /* ------------------------------------------------------------------ bytes */
@@ -211,6 +219,7 @@ static rf_code load(rf_model *model, bool training, rf_reader *reader, rf_error 
         RF_TRY(rfi_adam_load(device, m->adam, reader, err));
         RF_TRY(rf_device_write(device, m->step, &counter, sizeof counter, err));
         model->step = step;
+        model->epoch = (rf_epoch_losses){0};
     }
 out:
     return rc;

@@ -47,8 +47,8 @@ typedef struct rfi_tvae {
     float *dlatent, *eps, *dsigma; /* (B, Z), (B, Z), (n_scalars)                       */
     float *scalars;                /* rows of a batch: read in training, written in sampling */
     uint16_t *codes;
-    int32_t *n; /* device: rows of this batch */
-    float *losses;
+    int32_t *n;           /* device: rows of this batch */
+    float *losses, *ring; /* device: of a step, of RFI_RING_STEPS steps */
     rf_adam *adam;
     rf_coded table; /* the training rows, device */
 } rfi_tvae;

@@ -41,7 +41,7 @@ rf_code rfi_cpu_open(rf_device *device, int n_threads, rf_error *err) RF_MUST_CH
 void rfi_draw_conditions(rf_device *device, const rf_draw_conditions *op);
 void rfi_draw_rows(rf_device *device, const rf_draw_rows *op);
 void rfi_take_rows(rf_device *device, const rf_take_rows *op);
-void rfi_step_tick(rf_device *device, uint32_t *step);
+void rfi_step_tick(rf_device *device, const rf_step_tick *op);
 void rfi_adam_tick(rf_device *device, rf_adam *adam);
 
 static inline __attribute__((unused)) rf_draw rfi_draw_of(const rf_noise *noise)

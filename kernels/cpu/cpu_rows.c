@@ -182,10 +182,15 @@ void rfi_take_rows(rf_device *device, const rf_take_rows *op)
 
 /* ------------------------------------------------------------------ counters */
 
-void rfi_step_tick(rf_device *device, uint32_t *step)
+void rfi_step_tick(rf_device *device, const rf_step_tick *op)
 {
     (void)device;
-    *step += 1;
+    if (op->losses) {
+        float *kept = op->ring + (int64_t)(*op->step % (uint32_t)op->length) * op->n;
+        for (int32_t i = 0; i < op->n; i++)
+            kept[i] = op->losses[i];
+    }
+    *op->step += 1;
 }
 
 void rfi_adam_tick(rf_device *device, rf_adam *adam)

@@ -182,7 +182,7 @@ void rfi_forget_all(rf_device *device);
 #define RFI_OP_DECLARE(name, args) void rfi_cuda_##name(rf_device *device, const args *op);
 RF_OPS_TABLE(RFI_OP_DECLARE)
 #undef RFI_OP_DECLARE
-void rfi_cuda_step_tick(rf_device *device, uint32_t *step);
+void rfi_cuda_step_tick(rf_device *device, const rf_step_tick *op);
 void rfi_cuda_adam_tick(rf_device *device, rf_adam *adam);
 extern const rf_ops rfi_cuda_ops;
 

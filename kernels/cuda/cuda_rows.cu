@@ -152,15 +152,21 @@ void rfi_cuda_take_rows(rf_device *device, const rf_take_rows *op)
 
 /* ------------------------------------------------------------------ counters */
 
-__global__ void step_tick_kernel(uint32_t *step, rfi_trials trials)
+__global__ void step_tick_kernel(rf_step_tick op, rfi_trials trials)
 {
-    *rfi_at(step, trials) += 1;
+    uint32_t *step = rfi_at(op.step, trials);
+    if (op.losses) {
+        float *kept = rfi_at(op.ring, trials) + (int64_t)(*step % (uint32_t)op.length) * op.n;
+        for (int32_t i = 0; i < op.n; i++)
+            kept[i] = rfi_at(op.losses, trials)[i];
+    }
+    *step += 1;
 }
 
-void rfi_cuda_step_tick(rf_device *device, uint32_t *step)
+void rfi_cuda_step_tick(rf_device *device, const rf_step_tick *op)
 {
     if (rfi_ready(device))
-        RFI_LAUNCH(device, step_tick_kernel, 1, 1, 1, 0, step);
+        RFI_LAUNCH(device, step_tick_kernel, 1, 1, 1, 0, *op);
 }
 
 __global__ void adam_tick_kernel(rf_adam *shared_adam, rfi_trials trials)

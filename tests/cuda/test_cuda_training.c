@@ -193,6 +193,24 @@ static void a_training_waits_once_a_call_and_not_once_a_step(void **state)
     }
 }
 
+static void the_losses_of_every_step_come_back_together(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        toy cpu, cuda;
+        start_on(&cpu, kinds[k], "cpu", RF_CONSTRUCTION_AUTO);
+        start_on(&cuda, kinds[k], "cuda:0", RF_CONSTRUCTION_FUSED);
+        toy_train(&cpu, 6);
+        toy_train(&cuda, 6);
+        assert_int_equal(cuda.model->epoch.n, 6);
+        assert_near(cuda.model->epoch.sum.generator, cpu.model->epoch.sum.generator, 1e-3);
+        if (kinds[k] == RF_MODEL_CTGAN)
+            assert_near(cuda.model->epoch.sum.discriminator, cpu.model->epoch.sum.discriminator, 1e-4);
+        toy_end(&cpu);
+        toy_end(&cuda);
+    }
+}
+
 static void a_fused_step_has_few_kernels(void **state)
 {
     (void)state;
@@ -354,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_recorded_training_is_the_one_that_ran_as_it_came),
         cmocka_unit_test(a_checkpoint_goes_on_on_the_other_device),
         cmocka_unit_test(a_training_waits_once_a_call_and_not_once_a_step),
+        cmocka_unit_test(the_losses_of_every_step_come_back_together),
         cmocka_unit_test(a_fused_step_has_few_kernels),
         cmocka_unit_test(what_a_training_held_is_given_back),
         cmocka_unit_test(running_out_of_memory_anywhere_is_told_and_leaks_nothing),

@@ -4,7 +4,15 @@
 #include "core/philox.h"
 #include "kernels/ops.h"
 
-enum { ROWS = 33, INPUTS = 70, HIDDEN = 31, ENTRIES = 7, TRIALS = 3, SHARED_FLOATS = ROWS * INPUTS };
+enum {
+    ROWS = 33,
+    INPUTS = 70,
+    HIDDEN = 31,
+    ENTRIES = 7,
+    TRIALS = 3,
+    RING = 4,
+    SHARED_FLOATS = ROWS * INPUTS
+};
 
 /* One trial's memory. The input x is shared by all. */
 typedef struct slab {
@@ -14,7 +22,7 @@ typedef struct slab {
     float w[INPUTS * HIDDEN], m[INPUTS * HIDDEN], v[INPUTS * HIDDEN], bias[HIDDEN], a[ROWS * HIDDEN],
         h[ROWS * HIDDEN];
     float mask[ROWS * HIDDEN], d[ROWS * HIDDEN], mean[HIDDEN], rstd[HIDDEN], gamma[HIDDEN], beta[HIDDEN];
-    float head[HIDDEN], head_bias, coef[ROWS], score[ROWS], loss, fill[64];
+    float head[HIDDEN], head_bias, coef[ROWS], score[ROWS], loss, ring[RING], fill[64];
 } slab;
 
 static void fill(float *out, size_t n, uint32_t what, int32_t trial)
@@ -76,7 +84,9 @@ static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
                                      .n_dense = 1,
                                      .dense = {{input, d}},
                                      .adam = &at->adam});
-    ops->step_tick(device, &at->step);
+    ops->step_tick(
+        device,
+        &(rf_step_tick){.step = &at->step, .losses = &at->loss, .ring = at->ring, .n = 1, .length = RING});
 }
 
 /* Three steps of trials first .. first + n - 1 in one run of operations; their slabs come back. */

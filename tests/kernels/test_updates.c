@@ -248,20 +248,31 @@ static void adam_follows_its_paper_for_many_steps(void **state)
     rig_end(&rig);
 }
 
-static void rig_tick(rf_device *device, const void *step)
+static void rig_tick(rf_device *device, const void *op)
 {
-    device->ops->step_tick(device, (uint32_t *)(uintptr_t)step);
+    device->ops->step_tick(device, op);
 }
 
-static void step_tick_adds_one(void **state)
+static void step_tick_adds_one_and_keeps_the_losses_of_the_step(void **state)
 {
     (void)state;
     rig_state rig;
     rig_begin(&rig, 24);
     uint32_t *step = rig_bytes(&rig, sizeof *step);
+    float *losses = rig_bytes(&rig, 3 * sizeof *losses), *ring = rig_bytes(&rig, 5 * 3 * sizeof *ring);
+    for (int i = 0; i < 15; i++)
+        ring[i] = -1;
     *step = 41;
-    rig_run(&rig, rig_tick, step);
+    rf_step_tick op = {.step = step, .ring = ring, .n = 3, .length = 5};
+    rig_run(&rig, rig_tick, &op);
     assert_int_equal(*step, 42);
+    op.losses = losses;
+    for (int i = 0; i < 3; i++)
+        losses[i] = (float)i;
+    rig_run(&rig, rig_tick, &op);
+    assert_int_equal(*step, 43);
+    for (int i = 0; i < 15; i++)
+        assert_true(ring[i] == (i / 3 == 42 % 5 ? (float)(i % 3) : -1.0f));
     rig_end(&rig);
 }
 
@@ -271,7 +282,7 @@ int main(void)
         cmocka_unit_test(update_agrees_with_plain_loops),
         cmocka_unit_test(update_vector_agrees_with_plain_loops),
         cmocka_unit_test(adam_follows_its_paper_for_many_steps),
-        cmocka_unit_test(step_tick_adds_one),
+        cmocka_unit_test(step_tick_adds_one_and_keeps_the_losses_of_the_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,7 +250,89 @@ static void a_condition_draws_ctgan_to_its_category(void **state)
     toy_end(&t);
 }
 
+/* ------------------------------------------------------------------ losses */
+
+static void the_losses_of_an_epoch_are_the_means_over_its_steps(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        toy t;
+        double sum = 0;
+        toy_init(&t, kinds[k]);
+        toy_start(&t, 1);
+        const int64_t steps = t.model->steps_per_epoch;
+        for (int64_t i = 0; i < 2 * steps; i++) {
+            const double loss = toy_train(&t, 1).generator;
+            sum = i % steps == 0 ? loss : sum + loss;
+            if (i < steps) /* the first epoch is shown as far as it has come */
+                assert_true(t.model->epoch.mean.generator == sum / (double)(i + 1));
+        }
+        assert_true(t.model->epoch.mean.generator == sum / (double)steps);
+        toy_train(&t, steps - 1);
+        assert_true(t.model->epoch.mean.generator == sum / (double)steps);
+        assert_int_equal(isnan(t.model->epoch.mean.discriminator) != 0, kinds[k] == RF_MODEL_TVAE);
+        toy_end(&t);
+    }
+}
+
+static void no_loss_is_missed_wherever_a_training_is_cut(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        toy whole, cut;
+        toy_init(&whole, kinds[k]);
+        toy_init(&cut, kinds[k]);
+        toy_start(&whole, 1);
+        toy_start(&cut, 1);
+        const rf_losses last = toy_train(&whole, 1040); /* more than the device keeps at once */
+        toy_train(&cut, 7);
+        toy_train(&cut, 1020);
+        const rf_losses other = toy_train(&cut, 13);
+        assert_true(last.generator == other.generator);
+        assert_memory_equal(&whole.model->epoch.sum.generator, &cut.model->epoch.sum.generator,
+                            sizeof(double));
+        assert_memory_equal(&whole.model->epoch.mean.generator, &cut.model->epoch.mean.generator,
+                            sizeof(double));
+        assert_int_equal(whole.model->epoch.ended, cut.model->epoch.ended);
+        toy_end(&whole);
+        toy_end(&cut);
+    }
+}
+
 /* ------------------------------------------------------------------ refusals */
+
+/* What a training with impossible rates says when it is cut into pieces of so many steps. */
+static void say_divergence(toy *t, int64_t piece, char out[256])
+{
+    rf_error err = {0};
+    rf_losses losses;
+    rf_code code = RF_OK;
+    t->model->type->free(t->model);
+    assert_ok(rf_model_class_find(t->setup.params.model)->create(&t->model, &t->setup, &err));
+    assert_ok(t->model->type->attach(t->model, &t->rows, &err));
+    for (int64_t done = 0; done < 40 && code == RF_OK; done += piece)
+        code = t->model->type->train(t->model, piece, &losses, &err);
+    assert_int_equal(code, RF_DIVERGED);
+    snprintf(out, 256, "%s", err.message);
+}
+
+static void divergence_names_the_first_step_without_a_finite_loss(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        char whole[256], single[256], wanted[64];
+        toy t;
+        toy_init(&t, kinds[k]);
+        toy_start(&t, 1);
+        t.setup.params.generator_lr = t.setup.params.discriminator_lr = t.setup.params.learning_rate = 1e30;
+        say_divergence(&t, 40, whole);
+        say_divergence(&t, 1, single);
+        assert_string_equal(whole, single);
+        snprintf(wanted, sizeof wanted, "at step %lld:", (long long)t.model->step);
+        assert_non_null(strstr(single, wanted));
+        toy_end(&t);
+    }
+}
 
 static void a_rate_that_is_too_high_is_told_as_divergence(void **state)
 {
@@ -267,7 +349,7 @@ static void a_rate_that_is_too_high_is_told_as_divergence(void **state)
         assert_ok(t.setup.device ? RF_OK : RF_INTERNAL);
         assert_ok(rf_model_class_find(kinds[k])->create(&t.model, &t.setup, &err));
         assert_ok(t.model->type->attach(t.model, &t.rows, &err));
-        assert_fails(t.model->type->train(t.model, 30, &losses, &err), RF_DIVERGED, "epoch 3");
+        assert_fails(t.model->type->train(t.model, 30, &losses, &err), RF_DIVERGED, "at step");
         rf_buf bytes;
         rf_buf_init(&bytes);
         assert_fails(t.model->type->store(t.model, true, &bytes, &err), RF_DIVERGED, "finite");
@@ -392,6 +474,9 @@ int main(void)
         cmocka_unit_test(a_condition_draws_ctgan_to_its_category),
         cmocka_unit_test(a_rate_that_is_too_high_is_told_as_divergence),
         cmocka_unit_test(short_or_altered_state_is_refused),
+        cmocka_unit_test(the_losses_of_an_epoch_are_the_means_over_its_steps),
+        cmocka_unit_test(no_loss_is_missed_wherever_a_training_is_cut),
+        cmocka_unit_test(divergence_names_the_first_step_without_a_finite_loss),
         cmocka_unit_test(the_plan_covers_what_is_allocated),
         cmocka_unit_test(a_matrix_larger_than_any_index_is_planned_as_impossible),
         cmocka_unit_test(every_failed_allocation_is_told),
