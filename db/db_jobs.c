@@ -193,10 +193,8 @@ static rf_code read_count(const rfi_row *row, rf_arena *arena, void *element, rf
     rf_code rc = RF_OK;
     RF_TRY(rfi_row_name(row, 0, rf_job_kind_find, &kind, err));
     RF_TRY(rfi_row_name(row, 1, rf_job_state_find, &state, err));
-    *count = (rf_db_job_count){.kind = (rf_job_kind)kind,
-                               .state = (rf_job_state)state,
-                               .n = rfi_row_int(row, 2),
-                               .oldest_ms = rfi_row_int(row, 3)};
+    *count =
+        (rf_db_job_count){.kind = (rf_job_kind)kind, .state = (rf_job_state)state, .n = rfi_row_int(row, 2)};
 out:
     return rc;
 }

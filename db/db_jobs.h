@@ -63,7 +63,6 @@ typedef struct rf_db_job_count {
     rf_job_kind kind;
     rf_job_state state;
     int64_t n;
-    int64_t oldest_ms; /* created */
 } rf_db_job_count;
 /* Of those that have not ended, by kind and state. */
 rf_code rf_db_jobs_count(rf_db_tx *tx, rf_arena *arena, rf_db_job_count **out, int32_t *n,

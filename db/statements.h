@@ -111,9 +111,8 @@
       " FROM jobs WHERE dataset_id = $1 AND finished_ms = 0 AND dataset_id > 0 ORDER BY id")                 \
     X(job_using_model,                                                                                       \
       "SELECT " JOB_WHOLE " FROM jobs WHERE model_id = $1 AND finished_ms = 0 AND model_id > 0 ORDER BY id") \
-    X(job_count,                                                                                             \
-      "SELECT kind, state, COUNT(*), MIN(created_ms) FROM jobs WHERE finished_ms = 0 GROUP BY kind, state "  \
-      "ORDER BY kind, state")                                                                                \
+    X(job_count, "SELECT kind, state, COUNT(*) FROM jobs WHERE finished_ms = 0 GROUP BY kind, state "        \
+                 "ORDER BY kind, state")                                                                     \
     /* ---- jobs: dispatch */                                                                                \
     X(outbox_put,                                                                                            \
       "INSERT INTO outbox (job_id, token, created_ms) VALUES ($1, $2, $3) ON CONFLICT (job_id) DO UPDATE "   \

@@ -311,27 +311,50 @@ out:
 
 /* ------------------------------------------------------------------ numbers */
 
-static rf_code count_jobs(rf_db_tx *tx, rf_arena *arena, rf_metrics *out, rf_error *err)
+/* Counting looks at every row that has not ended: a fifth of a second for 100,000. A count is good for twenty times as long
+ * as it took, so that asking costs no more than a twentieth of one processor however often it is done, and a short queue is
+ * counted anew each time. */
+enum { COUNT_KEEPS = 20 };
+
+static rf_code read_counts(rf_db_tx *tx, rf_scheduler *s, rf_arena *arena, rf_error *err)
 {
     rf_db_job_count *counts = NULL;
     int32_t n = 0;
     rf_code rc = RF_OK;
     RF_TRY(rf_db_jobs_count(tx, arena, &counts, &n, err));
+    RF_TRY(rf_db_outbox_count(tx, &s->outbox, err));
+    memset(s->unended, 0, sizeof s->unended);
     for (int32_t i = 0; i < n; i++)
-        out->jobs[counts[i].kind][counts[i].state] = counts[i].n;
-    RF_TRY(rf_db_outbox_count(tx, &out->outbox, err));
+        s->unended[counts[i].kind][counts[i].state] = counts[i].n;
 out:
+    return rc;
+}
+
+static rf_code count_jobs(rf_scheduler *s, rf_arena *arena, rf_metrics *out, rf_error *err)
+{
+    rf_db_tx *tx = NULL;
+    rf_code rc = RF_OK;
+    pthread_mutex_lock(&s->counting);
+    const int64_t begun_ms = rfi_monotonic_ms();
+    if (!s->counted_ms || begun_ms - s->counted_ms >= COUNT_KEEPS * s->counting_took_ms) {
+        RFI_READ(s, tx, read_counts(tx, s, arena, err));
+        s->counted_ms = rfi_monotonic_ms();
+        s->counting_took_ms = s->counted_ms - begun_ms;
+    }
+    memcpy(out->jobs, s->unended, sizeof out->jobs);
+    out->outbox = s->outbox;
+out:
+    pthread_mutex_unlock(&s->counting);
     return rc;
 }
 
 rf_code rf_admin_metrics(rf_scheduler *s, rf_arena *arena, rf_metrics *out, rf_error *err)
 {
-    rf_db_tx *tx = NULL;
     rf_code rc = RF_OK;
     *out = (rf_metrics){0};
     RF_TRY(take_depths(s, arena, &out->queues, &out->n_queues, err));
     RF_TRY(rf_admin_workers(s, arena, &out->workers, &out->n_workers, err));
-    RFI_READ(s, tx, count_jobs(tx, arena, out, err));
+    RF_TRY(count_jobs(s, arena, out, err));
     for (int kind = 0; kind < RF_JOB_KIND_COUNT; kind++)
         for (int state = 0; state < RF_JOB_STATE_COUNT; state++)
             if (rf_job_state_is_final((rf_job_state)state))

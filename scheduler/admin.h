@@ -58,10 +58,11 @@ typedef struct rf_metrics {
     rf_queue_depth *queues;
     int32_t n_workers;
     rf_worker_info *workers;
-    int64_t jobs[RF_JOB_KIND_COUNT]
-                [RF_JOB_STATE_COUNT]; /* not ended: how many there are; ended: since this process began */
+    /* Not ended: how many there are, or were when they were counted last (some seconds ago when there are many);
+     * ended: since this process began. */
+    int64_t jobs[RF_JOB_KIND_COUNT][RF_JOB_STATE_COUNT];
     int64_t crashes, retries, fenced; /* attempts, since this process began                            */
-    int64_t outbox;                   /* offers that were not made yet                                 */
+    int64_t outbox;                   /* offers that were not made yet, counted with the jobs          */
     double since_reap_s,
         since_reconcile_s; /* a number that keeps growing is a stuck thread                 */
     int64_t db_commits, db_writes, db_reads, db_failures;

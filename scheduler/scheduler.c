@@ -73,6 +73,7 @@ rf_code rf_scheduler_open(rf_scheduler **out, const rf_scheduler_options *option
     pthread_mutex_init(&s->noting, NULL);
     pthread_mutex_init(&s->reconciling, NULL);
     pthread_mutex_init(&s->cleaning, NULL);
+    pthread_mutex_init(&s->counting, NULL);
     pthread_mutex_init(&s->waking, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -105,6 +106,7 @@ void rf_scheduler_close(rf_scheduler *s)
         rf_event_free(&s->held[i]);
     pthread_cond_destroy(&s->woken);
     pthread_mutex_destroy(&s->waking);
+    pthread_mutex_destroy(&s->counting);
     pthread_mutex_destroy(&s->cleaning);
     pthread_mutex_destroy(&s->reconciling);
     pthread_mutex_destroy(&s->noting);

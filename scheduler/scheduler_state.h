@@ -80,6 +80,10 @@ struct rf_scheduler {
     bool stopping, started;
     pthread_t applier, keeper;
 
+    pthread_mutex_t counting; /* of rows, for the metrics: taken by nobody who holds another */
+    int64_t unended[RF_JOB_KIND_COUNT][RF_JOB_STATE_COUNT], outbox;
+    int64_t counted_ms, counting_took_ms; /* monotonic; 0: never */
+
     _Atomic uint64_t draws; /* of random numbers */
     _Atomic int64_t ended[RF_JOB_KIND_COUNT][RF_JOB_STATE_COUNT];
     _Atomic int64_t crashes, retries, fenced;

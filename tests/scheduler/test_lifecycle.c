@@ -1,4 +1,5 @@
 /* A job goes through its states as the words of workers, the clock and people's wishes take it, and through no others. */
+#include "scheduler/scheduler_state.h"
 #include "scheduler_rig.h"
 
 #include "core/alloc.h"
@@ -487,6 +488,27 @@ static void numbers_say_what_happened(void **state)
     assert_true(ready.database && ready.queue && ready.storage && ready.threads);
 }
 
+static int64_t queued(house *h)
+{
+    rf_error err = {0};
+    rf_metrics metrics;
+    assert_ok(rf_admin_metrics(h->s, &h->arena, &metrics, &err));
+    return metrics.jobs[RF_JOB_NOOP][RF_JOB_QUEUED];
+}
+
+static void jobs_are_counted_anew_unless_counting_takes_long(void **state)
+{
+    house *const h = *state;
+    (void)house_noop(h, h->user);
+    assert_int_equal(queued(h), 1);
+    (void)house_noop(h, h->user);
+    h->s->counting_took_ms = 0;
+    assert_int_equal(queued(h), 2);
+    (void)house_noop(h, h->user);
+    h->s->counting_took_ms = 3600000;
+    assert_int_equal(queued(h), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 
 int main(void)
@@ -518,6 +540,7 @@ int main(void)
         TEST(a_dead_job_may_be_tried_again_with_a_new_budget),
         TEST(a_paused_queue_hands_out_nothing_even_after_a_restart),
         TEST(numbers_say_what_happened),
+        TEST(jobs_are_counted_anew_unless_counting_takes_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
