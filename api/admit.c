@@ -14,12 +14,14 @@
 #include "crypto/digest.h"
 #include "crypto/secret.h"
 
-enum { KEY_BYTES_MAX = 255 };
+/* Below what the library has room for (CONNECTION_BYTES of server.c), whose own refusals have none of our headers. */
+enum { TARGET_BYTES_MAX = 8 << 10, HEADERS_BYTES_MAX = 24 << 10, KEY_BYTES_MAX = 255 };
 
 /* ---- headers ---------------------------------------------------------------------------------- */
 
 typedef struct survey {
     int hosts, lengths, encodings;
+    size_t bytes;
     const char *host, *length, *encoding;
     const char *wrong; /* the first thing that is wrong */
     const char *end;   /* of the header before, in the library's buffer; NULL: there was none */
@@ -72,6 +74,7 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
     s->end = value ? value + value_length : NULL;
     if (!value)
         value = "", value_length = 0;
+    s->bytes += name_length + value_length + 4; /* ": " and the line's end */
     if (s->wrong)
         return MHD_NO;
     if (!is_token(name, name_length))
@@ -307,6 +310,23 @@ static bool check_idempotency_key(rfi_call *call)
     return call->idempotency_key != NULL;
 }
 
+/* What fits into the library's memory and is still more than anybody needs. */
+static bool check_sizes(rfi_call *call, const survey *s)
+{
+    if (call->line_bytes <= TARGET_BYTES_MAX && s->bytes <= HEADERS_BYTES_MAX)
+        return true;
+    const bool target = call->line_bytes > TARGET_BYTES_MAX;
+    rfi_reply_failure(call, RFI_TOO_LARGE,
+                      rfi_call_text(call,
+                                    target ? "the target of a request may have at most %d bytes"
+                                           : "the headers of a request may have at most %d bytes",
+                                    target ? TARGET_BYTES_MAX : HEADERS_BYTES_MAX),
+                      NULL);
+    call->reply.status = target ? 414 : 431;
+    call->reply.close = true;
+    return false;
+}
+
 static bool check_query(rfi_call *call)
 {
     rf_error err = {0};
@@ -341,6 +361,8 @@ bool rfi_admit(rfi_call *call, const char *version)
     rf_error err = {0};
     choose_request_id(call);
     const char *wrong = find_wrong(call, version, &s);
+    if (!wrong && !check_sizes(call, &s))
+        return false;
     if (!wrong && rfi_target_read(call, &err) != RF_OK) {
         rfi_reply_error(call, &err);
         call->reply.close = true;

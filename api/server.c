@@ -24,7 +24,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { CONNECTION_BYTES = 32 << 10, WAITING_MAX = 1024, DISCARD_MAX_BYTES = 4 << 20, BACKLOG = 511 };
+enum { CONNECTION_BYTES = 64 << 10, WAITING_MAX = 1024, DISCARD_MAX_BYTES = 4 << 20, BACKLOG = 511 };
 
 /* Uploads may be slow for so long. */
 static const double upload_grace_s = 10;
@@ -294,7 +294,6 @@ static rf_code start_daemon(rf_server *server, rf_error *err)
                          MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)set->max_connections_address,
                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(set->idle_s < 1 ? 1 : set->idle_s), //
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,                 //
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1,                                              //
                          MHD_OPTION_URI_LOG_CALLBACK, read_line, server,                               //
                          MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                             //
                          MHD_OPTION_NOTIFY_COMPLETED, finish_request, server,                          //

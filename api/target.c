@@ -1,7 +1,7 @@
 /* The target of a request, "/path?query", read once and strictly.
  *
  * Each escape is decoded exactly once. What could mean one thing here and another thing elsewhere is refused and not
- * repaired: %00, %2F, %5C, control characters, "." and ".." as parts, bytes that are not UTF-8.
+ * repaired: %00, %2F, %5C, blanks, control characters, "." and ".." as parts, bytes that are not UTF-8.
  */
 #include <string.h>
 
@@ -74,7 +74,7 @@ rf_code rfi_target_read(rfi_call *call, rf_error *err)
     if (!call->path)
         return rf_fail(err, RF_NO_MEMORY, "there is no memory for the request");
     call->query = target[length] == '?' ? target + length + 1 : NULL;
-    if (target[0] != '/' || target[length] == '#' || has_hidden_slash(target, length))
+    if (target[0] != '/' || target[length] == '#' || strchr(target, ' ') || has_hidden_slash(target, length))
         return rf_fail(err, RF_MALFORMED, "the path of the request cannot be read");
     const int64_t n = decode(call->path, target, length, false);
     if (n < 0 || rf_utf8_find_invalid(call->path, (size_t)n) >= 0 || has_dot_part(call->path))

@@ -151,6 +151,11 @@ class RefusedRequests(Case):
         ("NUL in the last value", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-B: c\r\nX-A: \0b\r\n\r\n", 400),
         ("NUL before a header's end", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-A: a\0\r\nX-B: c\r\n\r\n", 400),
         ("a folded line", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-A: a\r\n b\r\nX-B: c\r\n\r\n", 400),
+        ("a blank in the path", b"GET /hel lo HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+        ("a blank in the query", b"GET /hello?limit=5 HTTP/1.1 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+        ("a folded first line", b"GET /hello HTTP/1.1\r\n Host: localhost\r\nConnection: close\r\n\r\n", 400),
+        ("a header of 25 kB", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-A: " + b"a" * 25000 + b"\r\n\r\n", 431),
+        ("a target of 9 kB", b"GET /hello?" + b"a" * 9000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
         ("a header of 64 kB", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-A: " + b"a" * 65536 + b"\r\n\r\n", 431),
         ("5,000 headers", b"GET /hello HTTP/1.1\r\n" + HEAD + b"X-A: b\r\n" * 5000 + b"\r\n", 431),
         ("a target of 100 kB", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
@@ -164,15 +169,20 @@ class RefusedRequests(Case):
          b"8001\r\n" + b" " * 0x8001 + b"\r\n0\r\n\r\n", 413),
     ]
 
+    # Answered by libmicrohttpd before anything of ours is asked: its own page, whose head it may send twice.
+    LIBRARY = {"length +3", "length 3, 3", "length 0x3", "length -1", "negative chunk", "hexadecimal chunk", "a chunk of 2^64+3",
+               "a header of 64 kB", "5,000 headers", "a target of 100 kB"}
+
     def test_what_must_be_refused_is_refused_and_hides_no_second_request(self):
         for name, data, status in self.ROWS:
             with self.subTest(name):
                 got = self.server.talk(data)
                 statuses = re.findall(rb"HTTP/1\.1 (\d+)", got)
                 self.assertEqual(set(statuses), {b"%d" % status}, got[:600])
-                if b"success" in got:  # else it is the library's own page, whose head it sends twice
+                if name not in self.LIBRARY:
                     self.assertEqual(len(statuses), 1, got[:600])
                     self.assertIn(b"X-Content-Type-Options: nosniff", got)
+                    self.assertIn(b'"success":false', got)
 
     def test_a_plain_request_works_after_all_of_that(self):
         status, _, body = self.server.request("GET", "/hello")
