@@ -369,6 +369,11 @@ typedef struct rf_ops {
     void (*step_tick)(rf_device *device, const rf_step_tick *op);
     /* t += 1: power1 *= beta1, power2 *= beta2, rate and root follow */
     void (*adam_tick)(rf_device *device, rf_adam *adam);
+    /* Around the last part of a step: adam_tick before it, step_tick after it, and update and update_vector with this `adam`
+     * between them may be put off to its end, to be done all at once. What such an update reads stays as it is until then, and its
+     * results are read afterwards only. Everything else between the two is done as ever. */
+    void (*updates_begin)(rf_device *device, rf_adam *adam);
+    void (*updates_end)(rf_device *device, const rf_step_tick *op);
 } rf_ops;
 
 #endif

@@ -270,7 +270,6 @@ static void draw_real(rfi_ctgan *m)
 
 static void train_critic(rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     rfi_generator_forward(m, &(rfi_generator_draws){.seed = m->base.setup.seed,
                                                     .step = m->critic_step,
                                                     .noise = RF_DRAW_NOISE_D,
@@ -280,12 +279,10 @@ static void train_critic(rfi_ctgan *m)
     rfi_generator_activate(m, m->critic_step, RF_DRAW_GUMBEL_D);
     draw_real(m);
     rfi_critic_learn(m);
-    device->ops->step_tick(device, &(rf_step_tick){.step = m->critic_step});
 }
 
 static void train_generator(rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     rfi_generator_forward(m, &(rfi_generator_draws){.seed = m->base.setup.seed,
                                                     .step = m->step,
                                                     .noise = RF_DRAW_NOISE_G,
@@ -295,11 +292,6 @@ static void train_generator(rfi_ctgan *m)
     rfi_generator_activate(m, m->step, RF_DRAW_GUMBEL_G);
     rfi_critic_judge(m);
     rfi_generator_learn(m);
-    device->ops->step_tick(device, &(rf_step_tick){.step = m->step,
-                                                   .losses = m->losses,
-                                                   .ring = m->ring,
-                                                   .n = RFI_LOSSES,
-                                                   .length = RFI_RING_STEPS});
 }
 
 /* The same operations with the same arguments each time, so that a device may record it. */

@@ -115,7 +115,7 @@ typedef struct rfi_generator_draws {
 void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_draws *draws);
 /* Logits to generated rows in `fake`, with Gumbel noise of that purpose. */
 void rfi_generator_activate(rfi_ctgan *m, const uint32_t *step, uint32_t purpose);
-/* From the gradient of `fake` (critic.g) to updated weights. */
+/* From the gradient of `fake` (critic.g) to updated weights, and the next step. */
 void rfi_generator_learn(rfi_ctgan *m);
 
 /* ------------------------------------------------------------------ ctgan_critic.c */
@@ -124,7 +124,7 @@ void rfi_critic_shape(rfi_ctgan *m);
 void rfi_critic_place(rfi_ctgan *m, rfi_slab *slab);
 rf_code rfi_critic_start(rfi_ctgan *m, rf_error *err) RF_MUST_CHECK;
 
-/* The critic's step: `fake` and the real batch are there; ends with updated weights. */
+/* The critic's step: `fake` and the real batch are there; ends with updated weights and the next critic_step. */
 void rfi_critic_learn(rfi_ctgan *m);
 /* The generator's side of the critic: scores of `fake`, then critic.g, their gradient with respect to it. */
 void rfi_critic_judge(rfi_ctgan *m);

@@ -363,8 +363,9 @@ void rfi_critic_learn(rfi_ctgan *m)
     head(m, 3, m->critic.coef, 2, &m->losses[RFI_LOSS_CRITIC]);
     backward(m, 3);
     penalty(m);
-    device->ops->adam_tick(device, m->critic_adam);
+    device->ops->updates_begin(device, m->critic_adam);
     update(m);
+    device->ops->updates_end(device, &(rf_step_tick){.step = m->critic_step});
 }
 
 void rfi_critic_judge(rfi_ctgan *m)

@@ -2,6 +2,7 @@
 #include "engine/model/ctgan.h"
 
 #include "core/philox.h"
+#include "engine/model/models.h"
 
 /* The temperature of the softmax, as Xu et al. chose it. */
 static const float tau = 0.2f;
@@ -276,6 +277,11 @@ void rfi_generator_learn(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     activate_back(m);
-    device->ops->adam_tick(device, m->generator_adam);
+    device->ops->updates_begin(device, m->generator_adam);
     backward(m);
+    device->ops->updates_end(device, &(rf_step_tick){.step = m->step,
+                                                     .losses = m->losses,
+                                                     .ring = m->ring,
+                                                     .n = RFI_LOSSES,
+                                                     .length = RFI_RING_STEPS});
 }

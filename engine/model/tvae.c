@@ -149,11 +149,6 @@ static void train_step(void *arg)
                         .table = &m->table,
                         .noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_SHUFFLE}});
     rfi_tvae_learn(m);
-    device->ops->step_tick(device, &(rf_step_tick){.step = m->step,
-                                                   .losses = m->losses,
-                                                   .ring = m->ring,
-                                                   .n = RFI_TVAE_LOSSES,
-                                                   .length = RFI_RING_STEPS});
 }
 
 static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)

@@ -2,6 +2,7 @@
 #include "engine/model/tvae.h"
 
 #include "core/philox.h"
+#include "engine/model/models.h"
 
 /* The bounds that the public reference keeps sigma in. */
 static const float sigma_lo = 0.01f, sigma_hi = 1.0f;
@@ -237,10 +238,15 @@ void rfi_tvae_learn(rfi_tvae *m)
     encode(m);
     rfi_tvae_decode(m);
     reconstruct(m);
-    device->ops->adam_tick(device, m->adam);
+    device->ops->updates_begin(device, m->adam);
     backward(m, &m->decoder);
     latent_back(m);
     backward(m, &m->encoder);
     update_coded(m);
     update_sigma(m);
+    device->ops->updates_end(device, &(rf_step_tick){.step = m->step,
+                                                     .losses = m->losses,
+                                                     .ring = m->ring,
+                                                     .n = RFI_TVAE_LOSSES,
+                                                     .length = RFI_RING_STEPS});
 }

@@ -18,4 +18,6 @@ void RFI_FN(rfi_take_rows)(rf_device *device, const rf_take_rows *op)
 
 #define RFI_OP_ENTRY(name, args) .name = RFI_FN(rfi_##name),
 const rf_ops RFI_FN(rfi_ops) = {RF_OPS_TABLE(RFI_OP_ENTRY).step_tick = rfi_step_tick,
-                                .adam_tick = rfi_adam_tick};
+                                .adam_tick = rfi_adam_tick,
+                                /* Updates are done where they stand. */
+                                .updates_begin = rfi_adam_tick, .updates_end = rfi_step_tick};

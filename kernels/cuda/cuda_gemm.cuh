@@ -9,6 +9,8 @@
  *
  *     memory --cp.async--> shared memory, STAGES deep --fragments--> mma.sync --> registers --> shared tile --> epilogue
  *
+ * Several products may share one kernel (rfi_gemm_list): their blocks are dealt one product after the other.
+ *
  * A factor lies in shared memory as it lies in memory, so that copies are contiguous; rows are padded so that the lanes of a
  * fragment fall on different banks. Order of a sum: sources, k in steps of the instruction; in small tiles each warp takes every
  * fourth step, and the warps' sums are added in order; then splits in order. Nothing of it depends on the number of trials.
@@ -53,6 +55,19 @@ struct rfi_gemm {
     float *parts;       /* (n_splits, rows, cols) of each trial when n_splits > 1 */
     unsigned *counters; /* one a tile */
 };
+
+static inline int64_t rfi_gemm_tiles(const rfi_gemm &g, int tile_rows, int tile_cols)
+{
+    return rfi_divide_up(g.rows, tile_rows) * rfi_divide_up(g.cols, tile_cols);
+}
+
+static inline int64_t rfi_gemm_pieces(const rfi_gemm &g, int depth)
+{
+    int64_t pieces = 0;
+    for (int32_t s = 0; s < g.n_sources; s++)
+        pieces += rfi_divide_up(g.source[s].depth, depth);
+    return pieces;
+}
 
 /* ------------------------------------------------------------------ a stage of shared memory */
 
@@ -241,7 +256,7 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
     }
 };
 
-/* ------------------------------------------------------------------ the kernel
+/* ------------------------------------------------------------------ a block
  *
  * Epilogue: `tile(shared, row, col)` may add to the finished sums of a whole tile (Tile::ROWS x Tile::COLS in shared memory), all threads
  * together; then `element(sum, r, c)` takes each one inside the matrix.
@@ -249,7 +264,8 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
 
 /* Adds up the warps' sums; with splits, leaves them in scratch and goes on only in the tile's last block. */
 template <class Tile>
-__device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t row, int32_t col)
+__device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t tile, int32_t split, int32_t row,
+                                int32_t col)
 {
     const size_t n = (size_t)g.rows * (size_t)g.cols;
     float *parts = rfi_own(g.parts, n * (size_t)g.n_splits);
@@ -260,11 +276,11 @@ __device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t row, i
         shared[i] = sum;
         const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
         if (g.n_splits > 1 && r < g.rows && c < g.cols)
-            parts[blockIdx.y * n + (size_t)r * (size_t)g.cols + (size_t)c] = sum;
+            parts[(size_t)split * n + (size_t)r * (size_t)g.cols + (size_t)c] = sum;
     }
     if (g.n_splits == 1)
         return true;
-    if (!rfi_is_last_block(rfi_own(g.counters, RFI_COUNTERS) + blockIdx.x, (unsigned)g.n_splits))
+    if (!rfi_is_last_block(rfi_own(g.counters, RFI_COUNTERS) + tile, (unsigned)g.n_splits))
         return false;
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
         const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
@@ -276,23 +292,22 @@ __device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t row, i
     return true;
 }
 
+/* Block number `block` of the product: the splits of a tile lie side by side. */
 template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
-__global__ void __launch_bounds__(Tile::THREADS)
-    rfi_gemm_kernel(const __grid_constant__ rfi_gemm g, const __grid_constant__ Epilogue epilogue,
-                    const __grid_constant__ rfi_trials trials)
+__device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue &epilogue, int32_t block,
+                               const rfi_trials &trials)
 {
     using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
-    RF_SHARED(float, shared, product::FLOATS);
-    const int32_t tiles = (g.cols + Tile::COLS - 1) / Tile::COLS;
-    const int32_t row = (int32_t)blockIdx.x / tiles * Tile::ROWS,
-                  col = (int32_t)blockIdx.x % tiles * Tile::COLS;
+    const int32_t tiles_across = (g.cols + Tile::COLS - 1) / Tile::COLS;
+    const int32_t tile = block / g.n_splits, split = block % g.n_splits;
+    const int32_t row = tile / tiles_across * Tile::ROWS, col = tile % tiles_across * Tile::COLS;
     int32_t pieces = 0;
     for (int32_t s = 0; s < g.n_sources; s++)
         pieces += (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
-    const int32_t first = (int32_t)((int64_t)pieces * blockIdx.y / g.n_splits);
-    const int32_t end = (int32_t)((int64_t)pieces * (blockIdx.y + 1) / g.n_splits);
+    const int32_t first = (int32_t)((int64_t)pieces * split / g.n_splits);
+    const int32_t end = (int32_t)((int64_t)pieces * (split + 1) / g.n_splits);
     product::run(shared, g, row, col, first, end, trials);
-    if (!rfi_gather_sums<Tile>(shared, g, row, col))
+    if (!rfi_gather_sums<Tile>(shared, g, tile, split, row, col))
         return;
     __syncthreads();
     epilogue.template tile<Tile>(shared, row, col, trials);
@@ -303,7 +318,30 @@ __global__ void __launch_bounds__(Tile::THREADS)
     }
 }
 
-/* ------------------------------------------------------------------ choosing, launching */
+/* ------------------------------------------------------------------ a kernel of one product or several */
+
+/* Blocks first[i] .. first[i + 1] - 1 of the grid belong to product i. */
+template <class Epilogue, int N> struct rfi_gemm_list {
+    int32_t n, first[N + 1];
+    rfi_gemm gemm[N];
+    Epilogue epilogue[N];
+};
+
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue, int N>
+__global__ void __launch_bounds__(Tile::THREADS)
+    rfi_gemm_kernel(const __grid_constant__ rfi_gemm_list<Epilogue, N> list,
+                    const __grid_constant__ rfi_trials trials)
+{
+    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
+    RF_SHARED(float, shared, product::FLOATS);
+    int32_t i = 0;
+    while (i + 1 < list.n && (int32_t)blockIdx.x >= list.first[i + 1])
+        i++;
+    rfi_gemm_block<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(shared, list.gemm[i], list.epilogue[i],
+                                                                (int32_t)blockIdx.x - list.first[i], trials);
+}
+
+/* ------------------------------------------------------------------ choosing, cutting, launching */
 
 /* Enough tiles to fill the chip once, without more parts than a few pieces of depth each. */
 static inline int32_t rfi_splits(int64_t tiles, int64_t pieces, int n_multiprocessors)
@@ -311,54 +349,84 @@ static inline int32_t rfi_splits(int64_t tiles, int64_t pieces, int n_multiproce
     int64_t n = n_multiprocessors / (tiles > 0 ? tiles : 1);
     n = n < pieces / 4 ? n : pieces / 4;
     n = n < 16 ? n : 16;
-    return n < 1 || tiles > RFI_COUNTERS ? 1 : (int32_t)n;
+    return n < 1 || tiles >= RFI_COUNTERS ? 1 : (int32_t)n; /* the last counter is the grid's */
 }
 
-template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
-static void rfi_gemm_launch(rf_device *device, rfi_gemm g, const Epilogue &epilogue)
+/* Whether n products together have enough wide tiles to fill half of the chip. */
+static inline bool rfi_is_wide(const rfi_cuda *cuda, const rfi_gemm *gemm, int32_t n)
+{
+    int64_t tiles = 0;
+    for (int32_t i = 0; i < n; i++)
+        tiles += rfi_gemm_tiles(gemm[i], RFI_WIDE_TILE::ROWS, RFI_WIDE_TILE::COLS);
+    return 2 * tiles >= cuda->n_multiprocessors;
+}
+
+/* Cuts n products for `blocks_wanted` blocks, gives them scratch and counters, and deals the blocks: first[0] is given, the
+ * rest follow. false: there is no scratch, and the failure is kept. */
+template <class Tile>
+static bool rfi_gemm_cut(rf_device *device, rfi_gemm *gemm, int32_t n, int32_t *first, int blocks_wanted)
 {
     const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
-    const int64_t tiles = rfi_divide_up(g.rows, Tile::ROWS) * rfi_divide_up(g.cols, Tile::COLS);
-    int64_t pieces = 0;
-    for (int32_t s = 0; s < g.n_sources; s++)
-        pieces += rfi_divide_up(g.source[s].depth, Tile::DEPTH);
-    g.n_splits = rfi_splits(tiles, pieces, cuda->n_multiprocessors);
-    g.counters = cuda->counters;
-    if (g.n_splits > 1) {
-        const size_t n = (size_t)g.rows * (size_t)g.cols * (size_t)g.n_splits;
-        g.parts = reinterpret_cast<float *>(rfi_scratch(device, n * sizeof(float)));
-        if (!g.parts)
-            return;
+    int64_t tiles = 0;
+    size_t floats = 0, at = 0;
+    unsigned *counters = cuda->counters;
+    for (int32_t i = 0; i < n; i++)
+        tiles += rfi_gemm_tiles(gemm[i], Tile::ROWS, Tile::COLS);
+    for (int32_t i = 0; i < n; i++) {
+        rfi_gemm *g = &gemm[i];
+        g->n_splits = rfi_splits(tiles, rfi_gemm_pieces(*g, Tile::DEPTH), blocks_wanted);
+        floats += g->n_splits > 1 ? (size_t)g->rows * (size_t)g->cols * (size_t)g->n_splits : 0;
+        first[i + 1] = first[i] + (int32_t)rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS) * g->n_splits;
     }
-    auto kernel = rfi_gemm_kernel<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, Epilogue>;
-    RFI_LAUNCH(device, kernel, tiles, g.n_splits, Tile::THREADS, 0, g, epilogue);
+    float *scratch =
+        floats > 0 ? reinterpret_cast<float *>(rfi_scratch(device, floats * sizeof(float))) : nullptr;
+    if (floats > 0 && !scratch)
+        return false;
+    for (int32_t i = 0; i < n; i++) {
+        rfi_gemm *g = &gemm[i];
+        g->counters = counters;
+        g->parts = scratch + at * (size_t)cuda->n_trials;
+        if (g->n_splits == 1)
+            continue;
+        counters += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
+        at += (size_t)g->rows * (size_t)g->cols * (size_t)g->n_splits;
+    }
+    return true;
 }
 
-template <rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
-static void rfi_gemm_any_tile(rf_device *device, const rfi_gemm &g, const Epilogue &epilogue)
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue, int N>
+static void rfi_gemm_launch(rf_device *device, rfi_gemm_list<Epilogue, N> list)
 {
     const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
-    const int64_t wide =
-        rfi_divide_up(g.rows, RFI_WIDE_TILE::ROWS) * rfi_divide_up(g.cols, RFI_WIDE_TILE::COLS);
-    if (2 * wide >= cuda->n_multiprocessors)
-        rfi_gemm_launch<RFI_WIDE_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
-    else
-        rfi_gemm_launch<RFI_SMALL_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+    list.first[0] = 0;
+    if (!rfi_gemm_cut<Tile>(device, list.gemm, list.n, list.first, cuda->n_multiprocessors))
+        return;
+    auto kernel = rfi_gemm_kernel<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, Epilogue, N>;
+    RFI_LAUNCH(device, kernel, list.first[list.n], 1, Tile::THREADS, 0, list);
 }
 
-/* The product of g with the device's precision. */
-template <bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
-static void rfi_gemm_run(rf_device *device, const rfi_gemm &g, const Epilogue &epilogue)
+template <rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue, int N>
+static void rfi_gemm_any_tile(rf_device *device, const rfi_gemm_list<Epilogue, N> &list)
+{
+    if (rfi_is_wide(static_cast<const rfi_cuda *>(device->self), list.gemm, list.n))
+        rfi_gemm_launch<RFI_WIDE_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
+    else
+        rfi_gemm_launch<RFI_SMALL_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
+}
+
+/* The products of a list with the device's precision: fill in n, gemm (sizes and sources) and epilogue. */
+template <bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue, int N>
+static void rfi_gemm_run(rf_device *device, const rfi_gemm_list<Epilogue, N> &list)
 {
     switch (static_cast<const rfi_cuda *>(device->self)->precision) {
     case RF_PRECISION_TF32:
-        rfi_gemm_any_tile<RF_PRECISION_TF32, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        rfi_gemm_any_tile<RF_PRECISION_TF32, A_TRANSPOSED, B_TRANSPOSED>(device, list);
         break;
     case RF_PRECISION_BF16:
-        rfi_gemm_any_tile<RF_PRECISION_BF16, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        rfi_gemm_any_tile<RF_PRECISION_BF16, A_TRANSPOSED, B_TRANSPOSED>(device, list);
         break;
     default:
-        rfi_gemm_any_tile<RF_PRECISION_3XTF32, A_TRANSPOSED, B_TRANSPOSED>(device, g, epilogue);
+        rfi_gemm_any_tile<RF_PRECISION_3XTF32, A_TRANSPOSED, B_TRANSPOSED>(device, list);
         break;
     }
 }

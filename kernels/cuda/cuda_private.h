@@ -56,6 +56,18 @@ __device__ inline rf_draw rfi_draw_of(const rf_noise &noise, const rfi_trials &t
     return draw;
 }
 
+/* The end of a step, by one thread. */
+__device__ inline void rfi_tick(const rf_step_tick &op, const rfi_trials &trials)
+{
+    uint32_t *step = rfi_at(op.step, trials);
+    if (op.losses) {
+        float *kept = rfi_at(op.ring, trials) + (int64_t)(*step % (uint32_t)op.length) * op.n;
+        for (int32_t i = 0; i < op.n; i++)
+            kept[i] = rfi_at(op.losses, trials)[i];
+    }
+    *step += 1;
+}
+
 /* ------------------------------------------------------------------ layouts */
 
 /* A list of spans on the device. */
@@ -89,6 +101,19 @@ struct rfi_recording {
     cudaGraphExec_t one, many;
 };
 
+enum { RFI_LEARN_MATRICES = 6, RFI_LEARN_VECTORS = 8 }; /* of one kernel: its arguments have 4 KB */
+
+/* Updates between updates_begin and updates_end, put off to the end (cuda_learn.cu). */
+struct rfi_learn {
+    rf_adam *adam; /* NULL: outside of the two */
+    int32_t n_matrices, n_vectors;
+    struct {
+        rf_update op;
+        rfi_layout layout;
+    } matrix[RFI_LEARN_MATRICES];
+    rf_update_vector vector[RFI_LEARN_VECTORS];
+};
+
 struct rfi_cuda {
     int ordinal, n_multiprocessors;
     cudaStream_t stream;
@@ -106,6 +131,7 @@ struct rfi_cuda {
     rfi_trials trials;
     int32_t n_trials;
 
+    rfi_learn learn;
     rfi_kept_layout layouts[RFI_LAYOUTS];
     int n_layouts;
     rfi_recording recordings[RFI_RECORDINGS];
@@ -184,6 +210,8 @@ RF_OPS_TABLE(RFI_OP_DECLARE)
 #undef RFI_OP_DECLARE
 void rfi_cuda_step_tick(rf_device *device, const rf_step_tick *op);
 void rfi_cuda_adam_tick(rf_device *device, rf_adam *adam);
+void rfi_cuda_updates_begin(rf_device *device, rf_adam *adam);
+void rfi_cuda_updates_end(rf_device *device, const rf_step_tick *op);
 extern const rf_ops rfi_cuda_ops;
 
 #endif

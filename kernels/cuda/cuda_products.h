@@ -90,10 +90,13 @@ static inline void rfi_blas_run(rf_device *device, const rfi_blas_product *produ
     (void)rfi_blas_multiply(cuda->blas, product, cuda->stream, &device->failure);
 }
 
-/* ------------------------------------------------------------------ fused: our own (cuda_fused.cu) */
+/* ------------------------------------------------------------------ fused: our own (cuda_fused.cu, cuda_learn.cu) */
 
 void rfi_fused_affine(rf_device *device, const rf_affine *op);
 void rfi_fused_affine_back(rf_device *device, const rf_affine_back *op);
 void rfi_fused_update(rf_device *device, const rf_update *op, const rfi_layout *layout);
+void rfi_fused_update_vector(rf_device *device, const rf_update_vector *op);
+void rfi_fused_updates_begin(rf_device *device, rf_adam *adam);
+void rfi_fused_updates_end(rf_device *device, const rf_step_tick *op);
 
 #endif

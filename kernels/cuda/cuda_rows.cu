@@ -154,13 +154,7 @@ void rfi_cuda_take_rows(rf_device *device, const rf_take_rows *op)
 
 __global__ void step_tick_kernel(rf_step_tick op, rfi_trials trials)
 {
-    uint32_t *step = rfi_at(op.step, trials);
-    if (op.losses) {
-        float *kept = rfi_at(op.ring, trials) + (int64_t)(*step % (uint32_t)op.length) * op.n;
-        for (int32_t i = 0; i < op.n; i++)
-            kept[i] = rfi_at(op.losses, trials)[i];
-    }
-    *step += 1;
+    rfi_tick(op, trials);
 }
 
 void rfi_cuda_step_tick(rf_device *device, const rf_step_tick *op)

@@ -78,17 +78,35 @@ __device__ inline void rfi_add_sources(const rf_update &op, const rfi_layout &la
         rfi_add_gathered(op, source, sums, k, col, cols, trials);
 }
 
-/* The finished gradient of the weight at `at`: kept, and used. */
-__device__ inline void rfi_update_weight(const rf_update &op, int64_t at, float g, const rfi_trials &trials)
+/* The finished gradient of the weight at `at`, of a matrix or a vector: kept, and used by Adam with the scalars `a`. */
+template <class Update>
+__device__ void rfi_update_weight(const Update &op, int64_t at, float g, const rf_adam &a,
+                                  const rfi_trials &trials)
 {
     if (op.grad)
         rfi_at(op.grad, trials)[at] = g;
     if (!op.adam)
         return;
-    const rf_adam a = *rfi_at(op.adam, trials);
     float *w = rfi_at(op.w, trials) + at;
     *w = rf_adam_weight(*w, rfi_at(op.m, trials) + at, rfi_at(op.v, trials) + at, g, a.beta1, a.beta2, a.eps,
                         a.decay, a.rate, a.root);
+}
+
+/* The scalars of an operation that may have none. */
+__device__ inline rf_adam rfi_adam_of(const rf_adam *adam, const rfi_trials &trials)
+{
+    return adam ? *rfi_at(adam, trials) : rf_adam{};
+}
+
+/* A vector's weight: Adam, then its bounds. */
+__device__ inline void rfi_update_bounded(const rf_update_vector &op, int32_t c, float g, const rf_adam &a,
+                                          const rfi_trials &trials)
+{
+    rfi_update_weight(op, c, g, a, trials);
+    if (!op.adam || !(op.lo < op.hi))
+        return;
+    float *w = rfi_at(op.w, trials) + c;
+    *w = *w < op.lo ? op.lo : *w > op.hi ? op.hi : *w; /* a NaN stays one */
 }
 
 #endif

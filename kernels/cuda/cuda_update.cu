@@ -1,7 +1,7 @@
-/* cuda_update.cu - gradients of weights, and Adam on them.
+/* cuda_update.cu - gradients of weights, and Adam on them: the plain way, and which way is taken.
  *
  * Plain: cuBLASLt sums the dense sources into scratch, then one kernel adds the rows that one-hot inputs stand for and takes Adam's step.
- * Fused: one kernel does all of it (cuda_fused.cu), and a gradient is never written to memory.
+ * Fused: one kernel does all of it for all tensors of a network (cuda_learn.cu), and a gradient is never written to memory.
  */
 #include "kernels/cuda/cuda_reduce.cuh"
 #include "kernels/cuda/cuda_sources.cuh"
@@ -26,8 +26,9 @@ __global__ void update_row_kernel(rf_update op, rfi_layout layout, const float *
     __syncwarp();
     rfi_add_sources(op, layout, sums, k, col, cols, trials);
     __syncwarp();
+    const rf_adam adam = rfi_adam_of(op.adam, trials);
     for (int32_t c = (int32_t)threadIdx.x; c < cols; c += RFI_WARP)
-        rfi_update_weight(op, (int64_t)k * op.cols + col + c, sums[c], trials);
+        rfi_update_weight(op, (int64_t)k * op.cols + col + c, sums[c], adam, trials);
 }
 
 static void update_plain(rf_device *device, const rf_update *op, const rfi_layout *layout)
@@ -70,12 +71,6 @@ void rfi_cuda_update(rf_device *device, const rf_update *op)
 
 /* ------------------------------------------------------------------ a vector */
 
-__device__ static float clamped(float w, float lo, float hi)
-{
-    w = w < lo ? lo : w;
-    return w > hi ? hi : w;
-}
-
 /* A block owns 32 columns; its eight rows of threads take every eighth row of b, and are added up in order. */
 __global__ void update_vector_kernel(rf_update_vector op, rfi_trials trials)
 {
@@ -93,21 +88,41 @@ __global__ void update_vector_kernel(rf_update_vector op, rfi_trials trials)
     g = op.given ? rfi_at(op.given, trials)[c] : 0.0f;
     for (int32_t i = 0; op.b.data && i < VECTOR_ROWS; i++)
         g += parts[i * VECTOR_COLS + x];
-    if (op.grad)
-        rfi_at(op.grad, trials)[c] = g;
-    if (!op.adam)
-        return;
-    const rf_adam a = *rfi_at(op.adam, trials);
-    float *w = rfi_at(op.w, trials) + c;
-    const float next = rf_adam_weight(*w, rfi_at(op.m, trials) + c, rfi_at(op.v, trials) + c, g, a.beta1,
-                                      a.beta2, a.eps, a.decay, a.rate, a.root);
-    *w = op.lo < op.hi ? clamped(next, op.lo, op.hi) : next;
+    rfi_update_bounded(op, c, g, rfi_adam_of(op.adam, trials), trials);
 }
 
 void rfi_cuda_update_vector(rf_device *device, const rf_update_vector *op)
 {
-    if (!rfi_ready(device) || op->n == 0)
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda || op->n == 0)
         return;
-    RFI_LAUNCH(device, update_vector_kernel, rfi_divide_up(op->n, VECTOR_COLS), 1, VECTOR_COLS * VECTOR_ROWS,
-               0, *op);
+    if (rfi_is_fused(cuda))
+        rfi_fused_update_vector(device, op);
+    else
+        RFI_LAUNCH(device, update_vector_kernel, rfi_divide_up(op->n, VECTOR_COLS), 1,
+                   VECTOR_COLS * VECTOR_ROWS, 0, *op);
+}
+
+/* ------------------------------------------------------------------ the updates of a network */
+
+void rfi_cuda_updates_begin(rf_device *device, rf_adam *adam)
+{
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
+        return;
+    if (rfi_is_fused(cuda) && !cuda->blas) /* cuBLASLt's products are followed by Adam at once */
+        rfi_fused_updates_begin(device, adam);
+    else
+        rfi_cuda_adam_tick(device, adam);
+}
+
+void rfi_cuda_updates_end(rf_device *device, const rf_step_tick *op)
+{
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
+        return;
+    if (rfi_is_fused(cuda) && !cuda->blas)
+        rfi_fused_updates_end(device, op);
+    else
+        rfi_cuda_step_tick(device, op);
 }

@@ -19,8 +19,8 @@ typedef struct slab {
     uint32_t step;
     int32_t entries[ROWS], columns[ROWS];
     rf_adam adam;
-    float w[INPUTS * HIDDEN], m[INPUTS * HIDDEN], v[INPUTS * HIDDEN], bias[HIDDEN], a[ROWS * HIDDEN],
-        h[ROWS * HIDDEN];
+    float w[INPUTS * HIDDEN], m[INPUTS * HIDDEN], v[INPUTS * HIDDEN], bias[HIDDEN], bias_m[HIDDEN],
+        bias_v[HIDDEN], a[ROWS * HIDDEN], h[ROWS * HIDDEN];
     float mask[ROWS * HIDDEN], d[ROWS * HIDDEN], mean[HIDDEN], rstd[HIDDEN], gamma[HIDDEN], beta[HIDDEN];
     float head[HIDDEN], head_bias, coef[ROWS], score[ROWS], loss, ring[RING], fill[64];
 } slab;
@@ -75,7 +75,7 @@ static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
                                                .score = at->score,
                                                .n_loss_rows = ROWS,
                                                .loss = &at->loss});
-    ops->adam_tick(device, &at->adam);
+    ops->updates_begin(device, &at->adam);
     ops->update(device, &(rf_update){.w = at->w,
                                      .m = at->m,
                                      .v = at->v,
@@ -84,7 +84,10 @@ static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
                                      .n_dense = 1,
                                      .dense = {{input, d}},
                                      .adam = &at->adam});
-    ops->step_tick(
+    ops->update_vector(
+        device, &(rf_update_vector){
+                    .w = at->bias, .m = at->bias_m, .v = at->bias_v, .n = HIDDEN, .b = d, .adam = &at->adam});
+    ops->updates_end(
         device,
         &(rf_step_tick){.step = &at->step, .losses = &at->loss, .ring = at->ring, .n = 1, .length = RING});
 }

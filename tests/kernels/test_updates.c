@@ -219,6 +219,138 @@ static void update_vector_agrees_with_plain_loops(void **state)
     check_vector(33, 1000, true, false, false);
 }
 
+/* ------------------------------------------------------------------ a whole network
+ *
+ * More tensors than a device takes at once, of awkward sizes, between updates_begin and updates_end.
+ */
+enum { MATRICES = 8, VECTORS = 11 };
+
+typedef struct network {
+    rf_update matrix[MATRICES];
+    rf_update_vector vector[VECTORS];
+    rf_adam *adam;
+    rf_step_tick tick;
+} network;
+
+static void rig_network(rf_device *device, const void *op)
+{
+    const network *net = op;
+    device->ops->updates_begin(device, net->adam);
+    for (int i = 0; i < VECTORS; i++) {
+        if (i < MATRICES)
+            device->ops->update(device, &net->matrix[i]);
+        device->ops->update_vector(device, &net->vector[i]);
+    }
+    device->ops->updates_end(device, &net->tick);
+}
+
+static void network_matrix(rig_state *rig, rf_update *op, int i)
+{
+    static const update_case cases[MATRICES] = {
+        {.rows = 1, .cols = 1, .dense_rows = {1}},
+        {.rows = 33, .cols = 70, .dense_rows = {50, 7}},
+        {.rows = 7, .cols = 31, .gather_rows = {31}, .n_ids = {1}, .stride = 7},
+        {.rows = 20, .cols = 17, .dense_rows = {33}, .gather_rows = {9, 33}, .n_ids = {2, 2}, .stride = 10},
+        {.rows = 40, .cols = 17},
+        {.rows = 130, .cols = 129, .dense_rows = {257}},
+        {.rows = 3, .cols = 257, .dense_rows = {31}},
+        {.rows = 31, .cols = 5, .dense_rows = {400}},
+    };
+    const update_case *c = &cases[i];
+    const int64_t n = (int64_t)c->rows * c->cols;
+    *op = (rf_update){.rows = c->rows, .cols = c->cols};
+    fill_sources(rig, c, op);
+    float *all = rig_vector(rig, 3 * n); /* one block for three arrays: a rig has so many */
+    op->w = all;
+    op->m = all + n;
+    op->v = all + 2 * n;
+    for (int64_t k = 0; k < n; k++)
+        op->v[k] = fabsf(op->v[k]) + 0.1f;
+}
+
+static void network_vector(rig_state *rig, rf_update_vector *op, int i)
+{
+    static const int32_t n[VECTORS] = {1, 7, 8, 9, 31, 33, 157, 257, 5, 12, 64};
+    *op = (rf_update_vector){.n = n[i], .lo = i % 4 == 1 ? -0.2f : 0.0f, .hi = i % 4 == 1 ? 0.3f : 0.0f};
+    if (i % 3 > 0)
+        op->b = rig_mat(rig, 1 + 37 * i, n[i], n[i] + 1);
+    float *all = rig_vector(rig, 4 * n[i]);
+    op->w = all;
+    op->m = all + n[i];
+    op->v = all + 2 * n[i];
+    if (i % 3 < 2)
+        op->given = all + 3 * n[i];
+    for (int32_t k = 0; k < n[i]; k++)
+        op->v[k] = fabsf(op->v[k]) + 0.1f;
+}
+
+/* What double precision makes of w, m and v: 3 n numbers. */
+static double *matrix_oracle(const rf_update *op, const rf_adam *adam)
+{
+    const int64_t n = (int64_t)op->rows * op->cols;
+    double *g = calloc((size_t)n, sizeof *g), *all = doubles_of(op->w, 3 * n);
+    gradient_oracle(g, op, NULL);
+    adam_oracle(all, all + n, all + 2 * n, g, n, adam);
+    free(g);
+    return all;
+}
+
+static double *vector_oracle(const rf_update_vector *op, const rf_adam *adam)
+{
+    double *g = calloc((size_t)op->n, sizeof *g), *all = doubles_of(op->w, 3 * (int64_t)op->n);
+    for (int32_t c = 0; c < op->n; c++) {
+        g[c] = op->given ? (double)op->given[c] : 0.0;
+        for (int32_t r = 0; op->b.data && r < op->b.rows; r++)
+            g[c] += (double)op->b.data[r * op->b.ld + c];
+    }
+    adam_oracle(all, all + op->n, all + 2 * op->n, g, op->n, adam);
+    for (int32_t c = 0; op->lo < op->hi && c < op->n; c++)
+        all[c] = fmin(fmax(all[c], (double)op->lo), (double)op->hi);
+    free(g);
+    return all;
+}
+
+static void check_updated(const float *got, double *wanted, int64_t n)
+{
+    rig_near_vector("w", got, wanted, n, 1e-5, 1e-6);
+    rig_near_vector("m", got + n, wanted + n, n, 1e-4, 1e-6);
+    rig_near_vector("v", got + 2 * n, wanted + 2 * n, n, 1e-4, 2e-5);
+    free(wanted);
+}
+
+static void the_updates_of_a_network_are_those_of_its_tensors(void **state)
+{
+    (void)state;
+    rig_state rig;
+    network net = {0};
+    double *matrix[MATRICES], *vector[VECTORS];
+    rf_adam adam = some_adam();
+    rig_begin(&rig, 25);
+    adam.power1 = adam.power2 = 1.0;
+    adam.rate = adam.root = 0.0f;
+    net.adam = rig_copy(&rig, &adam, sizeof adam);
+    net.tick.step = rig_bytes(&rig, sizeof *net.tick.step);
+    for (int i = 0; i < MATRICES; i++) {
+        network_matrix(&rig, &net.matrix[i], i);
+        net.matrix[i].adam = net.adam;
+        matrix[i] = matrix_oracle(&net.matrix[i], &adam);
+    }
+    for (int i = 0; i < VECTORS; i++) {
+        network_vector(&rig, &net.vector[i], i);
+        net.vector[i].adam = net.adam;
+        vector[i] = vector_oracle(&net.vector[i], &adam);
+    }
+    rig_run(&rig, rig_network, &net);
+    adam = some_adam();
+    assert_memory_equal(net.adam, &adam, sizeof adam);
+    assert_int_equal(*net.tick.step, 1);
+    for (int i = 0; i < MATRICES; i++)
+        check_updated(net.matrix[i].w, matrix[i], (int64_t)net.matrix[i].rows * net.matrix[i].cols);
+    for (int i = 0; i < VECTORS; i++)
+        check_updated(net.vector[i].w, vector[i], net.vector[i].n);
+    rig_end(&rig);
+}
+
 /* ------------------------------------------------------------------ over many steps */
 
 static void adam_follows_its_paper_for_many_steps(void **state)
@@ -281,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(update_agrees_with_plain_loops),
         cmocka_unit_test(update_vector_agrees_with_plain_loops),
+        cmocka_unit_test(the_updates_of_a_network_are_those_of_its_tensors),
         cmocka_unit_test(adam_follows_its_paper_for_many_steps),
         cmocka_unit_test(step_tick_adds_one_and_keeps_the_losses_of_the_step),
     };
