@@ -178,16 +178,29 @@ static rf_code tell(const sampler *s, rf_error *err)
                    (long long)s->options->n_rows);
 }
 
+/* For the next n candidates. */
+static rf_sample_request next_request(const sampler *s, int64_t n)
+{
+    return (rf_sample_request){.seed = s->options->seed,
+                               .first_row = s->n_batches * s->batch_size,
+                               .n_rows = n,
+                               .condition_entry = s->condition_entry};
+}
+
 /* Makes n candidates, in whole batches unless they are the last. */
 static rf_code make(sampler *s, int64_t n, rf_error *err)
 {
     rf_model *model = s->fitted->model;
-    const rf_sample_request request = {.seed = s->options->seed,
-                                       .first_row = s->n_batches * s->batch_size,
-                                       .n_rows = n,
-                                       .condition_entry = s->condition_entry};
+    const rf_sample_request request = next_request(s, n);
     s->n_batches += (n + s->batch_size - 1) / s->batch_size;
     return model->type->sample(model, &request, &s->coded, err);
+}
+
+/* Rows of the piece after the first `done` of a result without conditions. */
+static int64_t piece_after(const sampler *s, int64_t done)
+{
+    const int64_t left = s->options->n_rows - done;
+    return left < s->piece_rows ? left : s->piece_rows;
 }
 
 /* Whether the result is large enough to be expected to hold the ends of the table's ranges. Its first batch then
@@ -225,9 +238,12 @@ static rf_code sample_freely(sampler *s, rf_error *err)
 {
     rf_code rc = RF_OK;
     while (s->n_done < s->options->n_rows) {
-        const int64_t left = s->options->n_rows - s->n_done;
-        const int64_t n = left < s->piece_rows ? left : s->piece_rows;
+        rf_model *model = s->fitted->model;
+        const int64_t n = piece_after(s, s->n_done);
         RF_TRY(make(s, n, err));
+        /* The device makes the next piece while the host turns this one into text. */
+        const rf_sample_request next = next_request(s, piece_after(s, s->n_done + n));
+        RF_TRY(model->type->sample_ahead(model, &next, err));
         RF_TRY(hand_out(s, n, err));
         RF_TRY(tell(s, err));
     }

@@ -90,6 +90,10 @@ typedef struct rf_device_class {
     rf_code (*read)(rf_device *device, void *to, const void *from, size_t size_bytes, rf_error *err);
     rf_code (*sync)(rf_device *device, rf_error *err);
 
+    void (*fetch)(rf_device *device, void *to, const void *from, size_t size_bytes);
+    void (*mark)(rf_device *device, int mark);
+    rf_code (*await)(rf_device *device, int mark, rf_error *err);
+
     void (*repeat)(rf_device *device, const void *key, int64_t n, rf_step_fn step, void *arg);
     void (*forget)(rf_device *device, const void *key);
     rf_code (*trials)(rf_device *device, const rf_trials *trials, rf_error *err);
@@ -125,6 +129,16 @@ rf_code rf_device_write(rf_device *device, void *to, const void *from, size_t si
 rf_code rf_device_read(rf_device *device, void *to, const void *from, size_t size_bytes,
                        rf_error *err) RF_MUST_CHECK;
 rf_code rf_device_sync(rf_device *device, rf_error *err) RF_MUST_CHECK;
+
+/* Reading without waiting: fetch asks for a copy to `to`, which is memory of rf_device_alloc_shared; mark names everything that was
+ * asked for so far (0..RF_DEVICE_MARKS-1, each used again and again); await returns when what was before that mark is done, and
+ * reports what failed. Meanwhile the device goes on with what was asked for after the mark. */
+enum { RF_DEVICE_MARKS = 2 };
+void rf_device_fetch(rf_device *device, void *to, const void *from, size_t size_bytes);
+void rf_device_mark(rf_device *device, int mark);
+rf_code rf_device_await(rf_device *device, int mark, rf_error *err) RF_MUST_CHECK;
+/* Whether operations are still to be done when they return, so that asking early gains time. */
+bool rf_device_runs_beside(const rf_device *device);
 
 /* Runs step(arg) n times. A step asks for the same operations with the same arguments each time and does nothing else: what changes
  * between steps lies in device memory. A device may so record the step and replay it; `key` names the recording, and whoever

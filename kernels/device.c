@@ -274,6 +274,31 @@ rf_code rf_device_sync(rf_device *device, rf_error *err)
     return device->type->sync(device, err);
 }
 
+/* A side without these works at once, and its memory is the host's. */
+void rf_device_fetch(rf_device *device, void *to, const void *from, size_t size_bytes)
+{
+    if (device->type->fetch)
+        device->type->fetch(device, to, from, size_bytes);
+    else if (size_bytes > 0)
+        memcpy(to, from, size_bytes);
+}
+
+void rf_device_mark(rf_device *device, int mark)
+{
+    if (device->type->mark)
+        device->type->mark(device, mark);
+}
+
+rf_code rf_device_await(rf_device *device, int mark, rf_error *err)
+{
+    return device->type->await ? device->type->await(device, mark, err) : rf_device_sync(device, err);
+}
+
+bool rf_device_runs_beside(const rf_device *device)
+{
+    return device->type->mark != NULL;
+}
+
 rf_code rf_device_alloc_shared(rf_device *device, void **out, size_t size_bytes, rf_error *err)
 {
     if (device->type->alloc_shared)

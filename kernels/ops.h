@@ -312,7 +312,7 @@ typedef struct rf_latent_back {
 
 /* ------------------------------------------------------------------ sampling */
 
-/* Logits to coded rows. Scalar span: u = tanh(l), plus sigma[source] * normal(element r * n_scalars + source of scalar_noise) when sigma is given, clipped to [-1, 1].
+/* Logits to coded rows, from row (*slot % n_slots) * R of scalars and codes on (slot NULL: from row 0). Scalar span: u = tanh(l), plus sigma[source] * normal(element r * n_scalars + source of scalar_noise) when sigma is given, clipped to [-1, 1].
  * Code span: argmax of l + gumbel (code_noise.step not NULL; a draw from softmax(l), Gumbel 1954), else argmax of l, else with
  * saturate of tanh(l) as the public reference's TVAE does; ties to the lowest index. */
 typedef struct rf_decode {
@@ -323,6 +323,8 @@ typedef struct rf_decode {
     const float *sigma;
     rf_noise scalar_noise, code_noise;
     bool saturate;
+    const uint32_t *slot; /* device */
+    int32_t n_slots;
 } rf_decode;
 
 /* ------------------------------------------------------------------ the end of a step */

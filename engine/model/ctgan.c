@@ -36,12 +36,10 @@ static void shape(rfi_ctgan *m, const rf_model_setup *setup)
 static void place_kept(rfi_ctgan *m, rfi_slab *slab)
 {
     const rf_layout *layout = m->base.setup.layout;
-    const size_t b = (size_t)m->b, n = (size_t)layout->n_conditions;
+    const size_t n = (size_t)layout->n_conditions;
     m->zero = rfi_slab_take(slab, 1, sizeof *m->zero);
-    m->batch = rfi_slab_take(slab, 1, sizeof *m->batch);
+    rfi_batches_place(&m->batches, &m->base.setup, slab);
     rfi_generator_place(m, slab);
-    m->real_scalars = rfi_slab_floats(slab, b, (size_t)layout->n_scalars);
-    m->real_codes = rfi_slab_take(slab, b * (size_t)layout->n_codes, sizeof *m->real_codes);
     m->condition_offsets = rfi_slab_take(slab, n + 1, sizeof *m->condition_offsets);
     m->condition_spans = rfi_slab_take(slab, n, sizeof *m->condition_spans);
     m->sampling_cumulative = rfi_slab_take(slab, (size_t)m->c, sizeof *m->sampling_cumulative);
@@ -51,7 +49,7 @@ static void place_kept(rfi_ctgan *m, rfi_slab *slab)
 static void place_training(rfi_ctgan *m, rfi_slab *slab)
 {
     const rf_layout *layout = m->base.setup.layout;
-    const size_t n_rows = (size_t)m->base.setup.n_rows;
+    const size_t b = (size_t)m->b, n_rows = (size_t)m->base.setup.n_rows;
     m->step = rfi_slab_take(slab, 1, sizeof *m->step);
     m->critic_step = rfi_slab_take(slab, 1, sizeof *m->critic_step);
     m->generator_adam = rfi_slab_take(slab, 1, sizeof *m->generator_adam);
@@ -61,6 +59,8 @@ static void place_training(rfi_ctgan *m, rfi_slab *slab)
     rfi_generator_place_training(m, slab);
     rfi_critic_place(m, slab);
     m->fake = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
+    m->real_scalars = rfi_slab_floats(slab, b, (size_t)layout->n_scalars);
+    m->real_codes = rfi_slab_take(slab, b * (size_t)layout->n_codes, sizeof *m->real_codes);
     m->real_entries = rfi_slab_take(slab, (size_t)m->b, sizeof *m->real_entries);
     m->training_cumulative = rfi_slab_take(slab, (size_t)m->c, sizeof *m->training_cumulative);
     m->list_offsets = rfi_slab_take(slab, (size_t)m->c + 1, sizeof *m->list_offsets);
@@ -79,7 +79,8 @@ static size_t plan(const rf_model_setup *setup)
     if (m.generator.tensors.too_large || m.critic.tensors.too_large)
         return SIZE_MAX;
     const size_t staging = (size_t)setup->n_rows * sizeof(uint32_t) * (m.c > 0);
-    return rfi_slab_sum(rfi_slab_sum(kept.used_bytes, training.used_bytes), staging);
+    return rfi_slab_sum(rfi_slab_sum(kept.used_bytes, training.used_bytes),
+                        rfi_slab_sum(staging, rfi_batches_host_bytes(setup)));
 }
 
 static size_t plan_sampling(const rf_model_setup *setup)
@@ -88,7 +89,9 @@ static size_t plan_sampling(const rf_model_setup *setup)
     rfi_slab kept = {0};
     shape(&m, setup);
     place_kept(&m, &kept);
-    return m.generator.tensors.too_large ? SIZE_MAX : kept.used_bytes;
+    if (m.generator.tensors.too_large)
+        return SIZE_MAX;
+    return rfi_slab_sum(kept.used_bytes, rfi_batches_host_bytes(setup));
 }
 
 /* ------------------------------------------------------------------ life */
@@ -99,6 +102,7 @@ static void ctgan_free(rf_model *model)
         return;
     rfi_ctgan *m = ctgan_of(model);
     rf_device_forget(m->base.setup.device, m);
+    rfi_batches_free(&m->batches, m->base.setup.device);
     rf_device_free(m->base.setup.device, m->training);
     rf_device_free(m->base.setup.device, m->kept);
     rf_free(m);
@@ -137,6 +141,8 @@ out:
     return rc;
 }
 
+static void make_batch(void *arg); /* rows, below */
+
 static rf_code create(rf_model **out, const rf_model_setup *setup, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -145,6 +151,7 @@ static rf_code create(rf_model **out, const rf_model_setup *setup, rf_error *err
     *out = NULL;
     RF_TRY(RF_NEW_ARRAY(&m, 1, "the model", err));
     shape(m, setup);
+    m->batches.make = make_batch;
     place_kept(m, &slab);
     RF_TRY(rf_device_alloc(setup->device, &m->kept, slab.used_bytes, err));
     slab = (rfi_slab){.base = m->kept};
@@ -313,6 +320,7 @@ static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)
 
 static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err)
 {
+    rfi_batches_drop(&ctgan_of(model)->batches);
     return rfi_train_steps(model,
                            &(rfi_training){.step = train_step,
                                            .ring = ctgan_of(model)->ring,
@@ -358,6 +366,7 @@ static rf_code load(rf_model *model, bool training, rf_reader *reader, rf_error 
     rfi_ctgan *m = ctgan_of(model);
     rf_device *device = model->setup.device;
     int64_t step = 0;
+    rfi_batches_drop(&m->batches);
     if (training)
         RF_TRY(rfi_step_load(&step, reader, err));
     RF_TRY(rfi_tensors_load(&m->generator.tensors, device, training, reader, err));
@@ -378,37 +387,39 @@ out:
 
 /* ------------------------------------------------------------------ rows */
 
-/* One batch of coded rows, on the device. A row's category is the largest of logit + Gumbel noise: the
+/* The batch that the counter names. A row's category is the largest of logit + Gumbel noise: the
  * softmax of the training's activation does not move the maximum, so it is left out. */
-static void sample_batch(rfi_ctgan *m, const rf_sample_request *request)
+static void make_batch(void *arg)
 {
+    rfi_ctgan *m = arg;
     rf_device *device = m->base.setup.device;
-    rfi_generator_forward(m, &(rfi_generator_draws){.seed = request->seed,
-                                                    .step = m->batch,
+    const rfi_batches *batches = &m->batches;
+    rfi_generator_forward(m, &(rfi_generator_draws){.seed = batches->seed,
+                                                    .step = batches->counter,
                                                     .noise = RF_DRAW_SAMPLE_NOISE,
                                                     .condition = RF_DRAW_SAMPLE_COND,
-                                                    .fixed_entry = request->condition_entry,
+                                                    .fixed_entry = batches->condition_entry,
                                                     .conditions = &m->sampling});
     device->ops->decode(device, &(rf_decode){.logits = rfi_mat(m->generator.logits, m->b, m->d),
                                              .layout = m->base.setup.layout,
-                                             .scalars = m->real_scalars,
-                                             .codes = m->real_codes,
-                                             .code_noise = {.seed = request->seed,
-                                                            .step = m->batch,
-                                                            .purpose = RF_DRAW_SAMPLE_GUMBEL}});
+                                             .scalars = batches->scalars,
+                                             .codes = batches->codes,
+                                             .code_noise = {.seed = batches->seed,
+                                                            .step = batches->counter,
+                                                            .purpose = RF_DRAW_SAMPLE_GUMBEL},
+                                             .slot = batches->counter,
+                                             .n_slots = batches->n_slots});
+    device->ops->step_tick(device, &(rf_step_tick){.step = batches->counter});
 }
 
 static rf_code sample(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err)
 {
-    rf_code rc = RF_OK;
-    rfi_ctgan *m = ctgan_of(model);
-    for (int64_t done = 0; done < request->n_rows; done += m->b) {
-        RF_TRY(rfi_batch_begin(model, request, done, m->batch, err));
-        sample_batch(m, request);
-        RF_TRY(rfi_batch_read(model, request, done, m->real_scalars, m->real_codes, out, err));
-    }
-out:
-    return rc;
+    return rfi_batches_sample(model, &ctgan_of(model)->batches, request, out, err);
+}
+
+static rf_code sample_ahead(rf_model *model, const rf_sample_request *request, rf_error *err)
+{
+    return rfi_batches_ahead(model, &ctgan_of(model)->batches, request, err);
 }
 
 const rf_model_class rfi_ctgan_class = {.kind = RF_MODEL_CTGAN,
@@ -422,4 +433,5 @@ const rf_model_class rfi_ctgan_class = {.kind = RF_MODEL_CTGAN,
                                         .store = store,
                                         .load = load,
                                         .stored_size = stored_size,
-                                        .sample = sample};
+                                        .sample = sample,
+                                        .sample_ahead = sample_ahead};

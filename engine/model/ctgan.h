@@ -28,6 +28,7 @@
 #ifndef RF_ENGINE_MODEL_CTGAN_H
 #define RF_ENGINE_MODEL_CTGAN_H
 
+#include "engine/model/batches.h"
 #include "engine/model/model.h"
 #include "engine/model/tensors.h"
 
@@ -80,11 +81,10 @@ typedef struct rfi_ctgan {
 
     void *kept, *training; /* the two slabs                                                     */
     uint32_t *zero, *step, *critic_step;   /* counters in device memory: address the draws */
-    uint32_t *batch;                       /* the same for sampling */
     rf_adam *generator_adam, *critic_adam; /* device */
     float *losses, *ring;                  /* device: of a step, of RFI_RING_STEPS steps */
     float *fake;         /* (B, D) generated rows                                              */
-    float *real_scalars; /* (B, n_scalars) real rows of a batch; sampling writes its rows here */
+    float *real_scalars; /* (B, n_scalars) real rows of a batch                                */
     uint16_t *real_codes;
     int32_t *real_entries; /* (B) */
     int32_t *condition_offsets, *condition_spans;
@@ -93,6 +93,7 @@ typedef struct rfi_ctgan {
     uint32_t *list;
     rf_coded table;                          /* the training rows, device */
     rf_condition_table sampling, conditions; /* host structs of device pointers */
+    rfi_batches batches;                     /* sampled rows on their way       */
 } rfi_ctgan;
 
 /* ------------------------------------------------------------------ ctgan_generator.c */

@@ -90,6 +90,9 @@ typedef struct rf_model_class {
     size_t (*stored_size)(const rf_model_setup *setup, bool training);
     /* Rows in coded form; `out` has request->n_rows rows allocated. */
     rf_code (*sample)(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err);
+    /* Asks for the rows that a later sample() of the same request will want, so that a GPU makes them while the
+     * host works on others. Changes no row; a device that does everything at once does nothing here. */
+    rf_code (*sample_ahead)(rf_model *model, const rf_sample_request *request, rf_error *err);
 } rf_model_class;
 
 const rf_model_class *rf_model_class_find(rf_model_kind kind);

@@ -147,33 +147,3 @@ rf_code rfi_train_steps(rf_model *model, const rfi_training *training, int64_t n
 out:
     return rc;
 }
-
-/* ------------------------------------------------------------------ batches of rows */
-
-rf_code rfi_batch_begin(const rf_model *model, const rf_sample_request *request, int64_t done,
-                        uint32_t *counter, rf_error *err)
-{
-    const int64_t batch = (request->first_row + done) / model->setup.params.batch_size;
-    const uint32_t number = (uint32_t)batch;
-    if (batch > UINT32_MAX)
-        return rf_fail(err, RF_USAGE, "a result may have at most %lld rows with this model",
-                       (long long)UINT32_MAX * (long long)model->setup.params.batch_size);
-    return rf_device_write(model->setup.device, counter, &number, sizeof number, err);
-}
-
-rf_code rfi_batch_read(const rf_model *model, const rf_sample_request *request, int64_t done,
-                       const float *scalars, const uint16_t *codes, rf_coded *out, rf_error *err)
-{
-    rf_code rc = RF_OK;
-    const rf_layout *layout = model->setup.layout;
-    const int64_t left = request->n_rows - done, batch = model->setup.params.batch_size;
-    const size_t n = (size_t)(left < batch ? left : batch);
-    if (layout->n_scalars)
-        RF_TRY(rf_device_read(model->setup.device, out->scalars + done * layout->n_scalars, scalars,
-                              n * (size_t)layout->n_scalars * sizeof *scalars, err));
-    if (layout->n_codes)
-        RF_TRY(rf_device_read(model->setup.device, out->codes + done * layout->n_codes, codes,
-                              n * (size_t)layout->n_codes * sizeof *codes, err));
-out:
-    return rc;
-}

@@ -39,12 +39,4 @@ typedef struct rfi_training {
 rf_code rfi_train_steps(rf_model *model, const rfi_training *training, int64_t n_steps, rf_losses *losses,
                         rf_error *err) RF_MUST_CHECK;
 
-/* Sampling, batch by batch: sets the device's batch counter for the rows from request->first_row + done on,
- * and copies the batch's rows into their place in `out` (fewer than a batch at the end of the request). */
-rf_code rfi_batch_begin(const rf_model *model, const rf_sample_request *request, int64_t done,
-                        uint32_t *counter, rf_error *err) RF_MUST_CHECK;
-rf_code rfi_batch_read(const rf_model *model, const rf_sample_request *request, int64_t done,
-                       const float *scalars, const uint16_t *codes, rf_coded *out,
-                       rf_error *err) RF_MUST_CHECK;
-
 #endif

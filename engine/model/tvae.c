@@ -27,12 +27,9 @@ static void shape(rfi_tvae *m, const rf_model_setup *setup)
 /* What sampling needs. */
 static void place_kept(rfi_tvae *m, rfi_slab *slab)
 {
-    const rf_layout *layout = m->base.setup.layout;
     m->zero = rfi_slab_take(slab, 1, sizeof *m->zero);
-    m->batch = rfi_slab_take(slab, 1, sizeof *m->batch);
+    rfi_batches_place(&m->batches, &m->base.setup, slab);
     rfi_tvae_place(m, slab);
-    m->scalars = rfi_slab_floats(slab, (size_t)m->b, (size_t)layout->n_scalars);
-    m->codes = rfi_slab_take(slab, (size_t)m->b * (size_t)layout->n_codes, sizeof *m->codes);
 }
 
 /* What training needs besides. */
@@ -46,6 +43,8 @@ static void place_training(rfi_tvae *m, rfi_slab *slab)
     m->losses = rfi_slab_floats(slab, 1, RFI_TVAE_LOSSES);
     m->ring = rfi_slab_floats(slab, RFI_RING_STEPS, RFI_TVAE_LOSSES);
     rfi_tvae_place_training(m, slab);
+    m->scalars = rfi_slab_floats(slab, (size_t)m->b, (size_t)layout->n_scalars);
+    m->codes = rfi_slab_take(slab, (size_t)m->b * (size_t)layout->n_codes, sizeof *m->codes);
     m->table.scalars = rfi_slab_floats(slab, n_rows, (size_t)layout->n_scalars);
     m->table.codes = rfi_slab_take(slab, n_rows * (size_t)layout->n_codes, sizeof *m->table.codes);
 }
@@ -57,7 +56,7 @@ static size_t plan(const rf_model_setup *setup)
     shape(&m, setup);
     place_kept(&m, &kept);
     place_training(&m, &training);
-    return rfi_slab_sum(kept.used_bytes, training.used_bytes);
+    return rfi_slab_sum(rfi_slab_sum(kept.used_bytes, training.used_bytes), rfi_batches_host_bytes(setup));
 }
 
 static size_t plan_sampling(const rf_model_setup *setup)
@@ -66,7 +65,7 @@ static size_t plan_sampling(const rf_model_setup *setup)
     rfi_slab kept = {0};
     shape(&m, setup);
     place_kept(&m, &kept);
-    return kept.used_bytes;
+    return rfi_slab_sum(kept.used_bytes, rfi_batches_host_bytes(setup));
 }
 
 /* ------------------------------------------------------------------ life */
@@ -77,10 +76,13 @@ static void tvae_free(rf_model *model)
         return;
     rfi_tvae *m = tvae_of(model);
     rf_device_forget(m->base.setup.device, m);
+    rfi_batches_free(&m->batches, m->base.setup.device);
     rf_device_free(m->base.setup.device, m->training);
     rf_device_free(m->base.setup.device, m->kept);
     rf_free(m);
 }
+
+static void make_batch(void *arg); /* rows, below */
 
 static rf_code create(rf_model **out, const rf_model_setup *setup, rf_error *err)
 {
@@ -90,6 +92,7 @@ static rf_code create(rf_model **out, const rf_model_setup *setup, rf_error *err
     *out = NULL;
     RF_TRY(RF_NEW_ARRAY(&m, 1, "the model", err));
     shape(m, setup);
+    m->batches.make = make_batch;
     place_kept(m, &slab);
     RF_TRY(rf_device_alloc(setup->device, &m->kept, slab.used_bytes, err));
     slab = (rfi_slab){.base = m->kept};
@@ -161,6 +164,7 @@ static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)
 
 static rf_code train(rf_model *model, int64_t n_steps, rf_losses *losses, rf_error *err)
 {
+    rfi_batches_drop(&tvae_of(model)->batches);
     return rfi_train_steps(model,
                            &(rfi_training){.step = train_step,
                                            .ring = tvae_of(model)->ring,
@@ -205,6 +209,7 @@ static rf_code load(rf_model *model, bool training, rf_reader *reader, rf_error 
     rfi_tvae *m = tvae_of(model);
     rf_device *device = model->setup.device;
     int64_t step = 0;
+    rfi_batches_drop(&m->batches);
     if (training)
         RF_TRY(rfi_step_load(&step, reader, err));
     RF_TRY(rfi_tensors_load(&m->decoder.tensors, device, training, reader, err));
@@ -222,14 +227,16 @@ out:
 
 /* ------------------------------------------------------------------ rows */
 
-/* One batch of coded rows, on the device. The public reference takes the largest of tanh(logit), which loses
+/* The batch that the counter names. The public reference takes the largest of tanh(logit), which loses
  * rare categories and lets saturated ones tie; here a category is drawn from the softmax of its logits, as
  * the loss describes it. */
-static void sample_batch(rfi_tvae *m, const rf_sample_request *request)
+static void make_batch(void *arg)
 {
+    rfi_tvae *m = arg;
+    const rfi_batches *batches = &m->batches;
     rf_device *device = m->base.setup.device;
     const bool compat = m->base.setup.compat;
-    const rf_noise noise = {.seed = request->seed, .step = m->batch, .purpose = RF_DRAW_SAMPLE_NOISE};
+    const rf_noise noise = {.seed = batches->seed, .step = batches->counter, .purpose = RF_DRAW_SAMPLE_NOISE};
     rf_noise scalars = noise, codes = noise;
     scalars.purpose = RF_DRAW_SAMPLE_SCALAR;
     codes.purpose = RF_DRAW_SAMPLE_CODE;
@@ -238,25 +245,25 @@ static void sample_batch(rfi_tvae *m, const rf_sample_request *request)
     rfi_tvae_decode(m);
     device->ops->decode(device, &(rf_decode){.logits = rfi_mat(m->decoder.out, m->b, m->d),
                                              .layout = m->base.setup.layout,
-                                             .scalars = m->scalars,
-                                             .codes = m->codes,
+                                             .scalars = batches->scalars,
+                                             .codes = batches->codes,
                                              .sigma = m->sigma ? m->sigma->w : NULL,
                                              .scalar_noise = scalars,
                                              .code_noise = compat ? (rf_noise){0} : codes,
-                                             .saturate = compat});
+                                             .saturate = compat,
+                                             .slot = batches->counter,
+                                             .n_slots = batches->n_slots});
+    device->ops->step_tick(device, &(rf_step_tick){.step = batches->counter});
 }
 
 static rf_code sample(rf_model *model, const rf_sample_request *request, rf_coded *out, rf_error *err)
 {
-    rf_code rc = RF_OK;
-    rfi_tvae *m = tvae_of(model);
-    for (int64_t done = 0; done < request->n_rows; done += m->b) {
-        RF_TRY(rfi_batch_begin(model, request, done, m->batch, err));
-        sample_batch(m, request);
-        RF_TRY(rfi_batch_read(model, request, done, m->scalars, m->codes, out, err));
-    }
-out:
-    return rc;
+    return rfi_batches_sample(model, &tvae_of(model)->batches, request, out, err);
+}
+
+static rf_code sample_ahead(rf_model *model, const rf_sample_request *request, rf_error *err)
+{
+    return rfi_batches_ahead(model, &tvae_of(model)->batches, request, err);
 }
 
 const rf_model_class rfi_tvae_class = {.kind = RF_MODEL_TVAE,
@@ -270,4 +277,5 @@ const rf_model_class rfi_tvae_class = {.kind = RF_MODEL_TVAE,
                                        .store = store,
                                        .load = load,
                                        .stored_size = stored_size,
-                                       .sample = sample};
+                                       .sample = sample,
+                                       .sample_ahead = sample_ahead};

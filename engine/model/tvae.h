@@ -15,6 +15,7 @@
 #ifndef RF_ENGINE_MODEL_TVAE_H
 #define RF_ENGINE_MODEL_TVAE_H
 
+#include "engine/model/batches.h"
 #include "engine/model/model.h"
 #include "engine/model/tensors.h"
 
@@ -42,15 +43,16 @@ typedef struct rfi_tvae {
     rfi_tensor *sigma; /* (n_scalars), part of the decoder's tensors; NULL without scalars */
 
     void *kept, *training;         /* the two slabs                                     */
-    uint32_t *zero, *step, *batch; /* counters in device memory                         */
+    uint32_t *zero, *step;         /* counters in device memory                         */
     float *latent;                 /* (B, Z)                                            */
     float *dlatent, *eps, *dsigma; /* (B, Z), (B, Z), (n_scalars)                       */
-    float *scalars;                /* rows of a batch: read in training, written in sampling */
+    float *scalars;                /* rows of a batch                                   */
     uint16_t *codes;
     int32_t *n;           /* device: rows of this batch */
     float *losses, *ring; /* device: of a step, of RFI_RING_STEPS steps */
     rf_adam *adam;
-    rf_coded table; /* the training rows, device */
+    rf_coded table;      /* the training rows, device    */
+    rfi_batches batches; /* sampled rows on their way    */
 } rfi_tvae;
 
 /* ------------------------------------------------------------------ tvae_net.c */

@@ -145,5 +145,11 @@ static void decode_rows(void *arg, int32_t first, int32_t end)
 
 void RFI_FN(rfi_decode)(rf_device *device, const rf_decode *op)
 {
-    rfi_run_rows(device, op->logits.rows, DECODE_ROWS, decode_rows, (void *)op);
+    rf_decode here = *op;
+    if (op->slot) {
+        const int64_t first = (int64_t)(*op->slot % (uint32_t)op->n_slots) * op->logits.rows;
+        here.scalars = op->scalars ? op->scalars + first * op->layout->n_scalars : NULL;
+        here.codes = op->codes ? op->codes + first * op->layout->n_codes : NULL;
+    }
+    rfi_run_rows(device, op->logits.rows, DECODE_ROWS, decode_rows, &here);
 }

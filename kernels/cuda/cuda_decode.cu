@@ -60,6 +60,8 @@ __global__ void decode_kernel(rf_decode op, rfi_layout layout, rfi_trials trials
 {
     const int32_t r = (int32_t)blockIdx.x;
     const float *logits = rfi_at(op.logits.data, trials) + r * op.logits.ld;
+    const int64_t out_row =
+        r + (op.slot ? (int64_t)(*rfi_at(op.slot, trials) % (uint32_t)op.n_slots) * op.logits.rows : 0);
     rf_draw draw = {};
     if (op.code_noise.step)
         draw = rfi_draw_of(op.code_noise, trials);
@@ -69,9 +71,9 @@ __global__ void decode_kernel(rf_decode op, rfi_layout layout, rfi_trials trials
         if (span.kind == RF_SPAN_CODE) {
             const int32_t code = largest_warp(op, draw, logits + span.offset, element, span.width);
             if (threadIdx.x % RFI_WARP == 0)
-                rfi_at(op.codes, trials)[(int64_t)r * layout.n_codes + span.source] = (uint16_t)code;
+                rfi_at(op.codes, trials)[out_row * layout.n_codes + span.source] = (uint16_t)code;
         } else if (threadIdx.x % RFI_WARP == 0) {
-            rfi_at(op.scalars, trials)[(int64_t)r * layout.n_scalars + span.source] =
+            rfi_at(op.scalars, trials)[out_row * layout.n_scalars + span.source] =
                 decode_scalar(op, layout, span, r, logits[span.offset], trials);
         }
     }

@@ -148,6 +148,42 @@ out:
     return rc == RF_OK ? RF_OK : tell(device, err);
 }
 
+static void gpu_fetch(rf_device *device, void *to, const void *from, size_t size_bytes)
+{
+    rf_code rc = RF_OK; /* kept in the device */
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (cuda && size_bytes > 0)
+        RF_CUDA_TRY(device, cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToHost, cuda->stream));
+out:
+    (void)rc;
+}
+
+static void gpu_mark(rf_device *device, int mark)
+{
+    rf_code rc = RF_OK;
+    rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
+        return;
+    if (!cuda->marks[mark])
+        RF_CUDA_TRY(device, cudaEventCreateWithFlags(&cuda->marks[mark], cudaEventDisableTiming));
+    RF_CUDA_TRY(device, cudaEventRecord(cuda->marks[mark], cuda->stream));
+out:
+    (void)rc;
+}
+
+static rf_code gpu_await(rf_device *device, int mark, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
+        return tell(device, err);
+    device->stats.waits++;
+    if (cuda->marks[mark])
+        RF_CUDA_TRY(device, cudaEventSynchronize(cuda->marks[mark]));
+out:
+    return rc == RF_OK ? RF_OK : tell(device, err);
+}
+
 static rf_code gpu_alloc_shared(rf_device *device, void **out, size_t size_bytes, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -280,6 +316,9 @@ static void gpu_close(rf_device *device)
     rfi_forget_all(device);
     if (cuda->stream)
         (void)cudaStreamSynchronize(cuda->stream);
+    for (int i = 0; i < RF_DEVICE_MARKS; i++)
+        if (cuda->marks[i])
+            (void)cudaEventDestroy(cuda->marks[i]);
     rfi_blas_close(cuda->blas);
     rfi_dnn_close(cuda->dnn);
     for (int i = 0; i < cuda->n_layouts; i++) {
@@ -305,6 +344,9 @@ static const rf_device_class gpu_class = {
     .write = gpu_write,
     .read = gpu_read,
     .sync = gpu_sync,
+    .fetch = gpu_fetch,
+    .mark = gpu_mark,
+    .await = gpu_await,
     .repeat = rfi_repeat,
     .forget = rfi_forget,
     .trials = gpu_trials,

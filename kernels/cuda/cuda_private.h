@@ -130,6 +130,7 @@ struct rfi_cuda {
 
     rfi_trials trials;
     int32_t n_trials;
+    cudaEvent_t marks[RF_DEVICE_MARKS];
 
     rfi_learn learn;
     rfi_kept_layout layouts[RFI_LAYOUTS];

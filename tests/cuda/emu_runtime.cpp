@@ -12,6 +12,12 @@ struct emu_stream {
     emu_graph *recording = nullptr;
 };
 
+/* A place in a stream's queue. */
+struct emu_event {
+    cudaStream_t stream = nullptr;
+    uint64_t recorded = 0, reached = 0;
+};
+
 struct emu_graph {
     std::vector<std::function<void()>> nodes;
 };
@@ -333,6 +339,47 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     if (stream->recording)
         return fail(cudaErrorStreamCaptureUnsupported);
     run_queue(stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
+{
+    *event = new emu_event;
+    return gpu().lost;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    delete event;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    if (gpu().lost != cudaSuccess)
+        return gpu().lost;
+    event->stream = stream;
+    const uint64_t time = ++event->recorded;
+    emu_enqueue(stream, [=] { event->reached = time; });
+    return cudaSuccess;
+}
+
+/* Runs what lies before the event, and nothing after it. */
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    const cudaError_t error = begin(RF_EMU_SYNC);
+    if (error != cudaSuccess) {
+        if (event->stream)
+            event->stream->queue.clear();
+        return error;
+    }
+    if (event->reached == event->recorded)
+        return cudaSuccess;
+    auto &queue = event->stream->queue;
+    size_t n = 0;
+    while (event->reached < event->recorded)
+        queue[n++]();
+    queue.erase(queue.begin(), queue.begin() + (ptrdiff_t)n);
     return cudaSuccess;
 }
 

@@ -211,6 +211,109 @@ static void the_losses_of_every_step_come_back_together(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ rows */
+
+enum { BATCH = 40, MOST_ROWS = 7 * BATCH };
+
+typedef struct coded_rows {
+    float scalars[MOST_ROWS * TOY_SCALARS];
+    uint16_t codes[MOST_ROWS * TOY_CODES];
+} coded_rows;
+
+static void sample_rows(toy *t, uint64_t seed, int64_t first, int64_t n, coded_rows *out)
+{
+    rf_error err = {0};
+    const rf_sample_request request = {.seed = seed, .first_row = first, .n_rows = n, .condition_entry = -1};
+    rf_coded rows = {.n_rows = n, .scalars = out->scalars, .codes = out->codes};
+    assert_ok(t->model->type->sample(t->model, &request, &rows, &err));
+}
+
+static void ask_ahead(toy *t, uint64_t seed, int64_t first, int64_t n)
+{
+    rf_error err = {0};
+    const rf_sample_request request = {.seed = seed, .first_row = first, .n_rows = n, .condition_entry = -1};
+    assert_ok(t->model->type->sample_ahead(t->model, &request, &err));
+}
+
+static void assert_same_rows(const coded_rows *a, const coded_rows *b, int64_t n)
+{
+    assert_memory_equal(a->scalars, b->scalars, (size_t)n * TOY_SCALARS * sizeof(float));
+    assert_memory_equal(a->codes, b->codes, (size_t)n * TOY_CODES * sizeof(uint16_t));
+}
+
+static void many_batches_of_rows_cost_one_wait(void **state)
+{
+    (void)state;
+    static coded_rows rows;
+    for (int k = 0; k < KINDS; k++) {
+        toy t;
+        rf_emu_counts counts;
+        start_on(&t, kinds[k], "cuda:0", RF_CONSTRUCTION_FUSED);
+        sample_rows(&t, 3, 0, BATCH, &rows);
+        gpu.reset();
+        sample_rows(&t, 3, BATCH, MOST_ROWS - 1, &rows);
+        gpu.read(&counts);
+        assert_int_equal(counts.calls[RF_EMU_SYNC], 1);
+        assert_int_equal(counts.calls[RF_EMU_COPY], 2); /* scalars, codes; the counter was there already */
+        assert_int_equal(counts.calls[RF_EMU_MALLOC], 0);
+        gpu.reset();
+        ask_ahead(&t, 3, 8 * BATCH, MOST_ROWS);
+        gpu.read(&counts);
+        assert_int_equal(counts.calls[RF_EMU_SYNC], 0);
+        assert_int_equal(counts.calls[RF_EMU_REPLAY], 7);
+        sample_rows(&t, 3, 8 * BATCH, MOST_ROWS, &rows);
+        gpu.read(&counts);
+        assert_int_equal(counts.calls[RF_EMU_SYNC], 1);
+        assert_int_equal(counts.calls[RF_EMU_REPLAY], 7);
+        toy_end(&t);
+    }
+}
+
+static void rows_asked_for_ahead_are_the_same_rows(void **state)
+{
+    (void)state;
+    static const rf_construction ways[] = {RF_CONSTRUCTION_PLAIN, RF_CONSTRUCTION_FUSED};
+    static coded_rows plain, ahead;
+    for (int i = 0; i < 2 * KINDS; i++) {
+        toy t;
+        start_on(&t, kinds[i % 2], "cuda:0", ways[i / 2]);
+        toy_train(&t, 2);
+        for (int64_t first = 816; first < 820; first++) { /* where the ring of 819 slots ends */
+            sample_rows(&t, 3, first * BATCH, 3 * BATCH, &plain);
+            ask_ahead(&t, 4, 0, BATCH); /* that nobody comes for */
+            ask_ahead(&t, 3, first * BATCH, 3 * BATCH);
+            ask_ahead(&t, 3, (first + 3) * BATCH, 2 * BATCH);
+            sample_rows(&t, 3, first * BATCH, 3 * BATCH, &ahead);
+            assert_same_rows(&plain, &ahead, 3 * BATCH);
+        }
+        sample_rows(&t, 3, 823 * BATCH, BATCH, &plain);
+        ask_ahead(&t, 3, 823 * BATCH, BATCH);
+        toy_train(&t, 1); /* other weights: what was begun does not count */
+        sample_rows(&t, 3, 823 * BATCH, BATCH, &ahead);
+        assert_memory_not_equal(plain.scalars, ahead.scalars, BATCH * TOY_SCALARS * sizeof(float));
+        toy_end(&t);
+    }
+}
+
+static void a_failure_while_rows_are_made_is_told(void **state)
+{
+    (void)state;
+    static coded_rows rows;
+    toy t;
+    rf_error err = {0};
+    const rf_sample_request request = {.seed = 3, .first_row = BATCH, .n_rows = BATCH, .condition_entry = -1};
+    rf_coded coded = {.n_rows = BATCH, .scalars = rows.scalars, .codes = rows.codes};
+    gpu.machine(2, 13000, (int64_t)4 << 30);
+    start_on(&t, RF_MODEL_CTGAN, "cuda:1", RF_CONSTRUCTION_FUSED);
+    sample_rows(&t, 3, 0, BATCH, &rows);
+    ask_ahead(&t, 3, BATCH, BATCH);
+    gpu.break_call(RF_EMU_SYNC, 1, 2); /* out of memory: this GPU is taken again by the next tests */
+    assert_fails(t.model->type->sample(t.model, &request, &coded, &err), RF_NO_MEMORY, "memory");
+    toy_end(&t);
+    gpu.break_call(-1, 0, 0);
+    gpu.machine(1, 13000, (int64_t)4 << 30);
+}
+
 static void a_fused_step_has_few_kernels(void **state)
 {
     (void)state;
@@ -373,6 +476,9 @@ int main(void)
         cmocka_unit_test(a_checkpoint_goes_on_on_the_other_device),
         cmocka_unit_test(a_training_waits_once_a_call_and_not_once_a_step),
         cmocka_unit_test(the_losses_of_every_step_come_back_together),
+        cmocka_unit_test(many_batches_of_rows_cost_one_wait),
+        cmocka_unit_test(rows_asked_for_ahead_are_the_same_rows),
+        cmocka_unit_test(a_failure_while_rows_are_made_is_told),
         cmocka_unit_test(a_fused_step_has_few_kernels),
         cmocka_unit_test(what_a_training_held_is_given_back),
         cmocka_unit_test(running_out_of_memory_anywhere_is_told_and_leaks_nothing),

@@ -260,6 +260,35 @@ static void decode_picks_the_largest_and_clips(void **state)
     check_decode(codes, 3, 1, false, true);
 }
 
+static void decode_writes_to_the_slot_that_the_counter_names(void **state)
+{
+    (void)state;
+    enum { ROWS = 7, SLOTS = 3 };
+    decode_data d;
+    decode_begin(&d, mixed, 6, ROWS, 2.0f);
+    const rf_layout *layout = &d.layout.layout;
+    const size_t n_scalars = (size_t)ROWS * (size_t)layout->n_scalars,
+                 n_codes = (size_t)ROWS * (size_t)layout->n_codes;
+    float *ring = rig_vector(&d.rig, (int64_t)(SLOTS * n_scalars));
+    uint16_t *code_ring = rig_bytes(&d.rig, SLOTS * n_codes * sizeof *code_ring);
+    uint32_t *slot = rig_bytes(&d.rig, sizeof *slot);
+    rig_run(&d.rig, RIG_OP(decode, &d.op));
+    rf_decode other = d.op;
+    other.scalars = ring;
+    other.codes = code_ring;
+    other.slot = slot;
+    other.n_slots = SLOTS;
+    for (size_t i = 0; i < SLOTS * n_codes; i++)
+        code_ring[i] = 9999;
+    *slot = 40;
+    rig_run(&d.rig, RIG_OP(decode, &other));
+    assert_memory_equal(ring + 40 % SLOTS * n_scalars, d.op.scalars, n_scalars * sizeof *ring);
+    assert_memory_equal(code_ring + 40 % SLOTS * n_codes, d.op.codes, n_codes * sizeof *code_ring);
+    for (size_t i = 0; i < SLOTS * n_codes; i++)
+        assert_int_equal(code_ring[i] == 9999, i / n_codes != 40 % SLOTS);
+    rig_end(&d.rig);
+}
+
 static void decode_draws_codes_by_their_softmax(void **state)
 {
     (void)state;
@@ -288,6 +317,7 @@ int main(void)
         cmocka_unit_test(reconstruct_meets_finite_differences),
         cmocka_unit_test(latent_back_meets_finite_differences),
         cmocka_unit_test(decode_picks_the_largest_and_clips),
+        cmocka_unit_test(decode_writes_to_the_slot_that_the_counter_names),
         cmocka_unit_test(decode_draws_codes_by_their_softmax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

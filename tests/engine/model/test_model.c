@@ -143,6 +143,38 @@ static void rows_do_not_depend_on_how_they_are_asked_for(void **state)
     }
 }
 
+static void rows_far_into_a_result_do_not_depend_on_where_the_ring_ends(void **state)
+{
+    (void)state;
+    static sampled whole, pieces;
+    for (int k = 0; k < KINDS; k++) {
+        toy t;
+        rf_error err = {0};
+        toy_init(&t, kinds[k]);
+        toy_start(&t, 2);
+        toy_train(&t, 5);
+        /* Every number of batches from here on ends somewhere else in the ring; it wraps in one of them. */
+        for (int64_t first = 800; first < 830; first += 10) {
+            const rf_sample_request request = {
+                .seed = 3, .first_row = first * 40, .n_rows = 400, .condition_entry = -1};
+            rf_coded rows = {.n_rows = 400, .scalars = whole.scalars, .codes = whole.codes};
+            assert_ok(t.model->type->sample_ahead(t.model, &request, &err));
+            assert_ok(t.model->type->sample(t.model, &request, &rows, &err));
+            for (int i = 0; i < 10; i++) {
+                const rf_sample_request one = {
+                    .seed = 3, .first_row = (first + i) * 40, .n_rows = 40, .condition_entry = -1};
+                rf_coded piece = {.n_rows = 40,
+                                  .scalars = pieces.scalars + i * 40 * TOY_SCALARS,
+                                  .codes = pieces.codes + i * 40 * TOY_CODES};
+                assert_ok(t.model->type->sample(t.model, &one, &piece, &err));
+            }
+            assert_memory_equal(whole.scalars, pieces.scalars, 400 * TOY_SCALARS * sizeof(float));
+            assert_memory_equal(whole.codes, pieces.codes, 400 * TOY_CODES * sizeof(uint16_t));
+        }
+        toy_end(&t);
+    }
+}
+
 static void sampling_between_steps_does_not_move_the_training(void **state)
 {
     (void)state;
@@ -468,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_loaded_training_goes_on_to_the_same_bytes),
         cmocka_unit_test(another_seed_gives_other_weights),
         cmocka_unit_test(rows_do_not_depend_on_how_they_are_asked_for),
+        cmocka_unit_test(rows_far_into_a_result_do_not_depend_on_where_the_ring_ends),
         cmocka_unit_test(sampling_between_steps_does_not_move_the_training),
         cmocka_unit_test(weights_alone_are_enough_to_sample),
         cmocka_unit_test(what_depends_in_the_table_depends_in_the_rows),
