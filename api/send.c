@@ -6,6 +6,7 @@
 #include "api/range.h"
 #include "api/reply.h"
 #include "api/server_internal.h"
+#include "api/stream.h"
 #include "core/alloc.h"
 #include "core/clock.h"
 
@@ -134,15 +135,36 @@ static struct MHD_Response *stream_response(rfi_call *call)
             note_packed(call);
         }
     }
-    struct MHD_Response *response = rfi_stream_response(reply->stream, call->connection, reply->size_bytes);
+    struct MHD_Response *response = rfi_stream_response(reply->stream, call->connection, reply->size_bytes,
+                                                        call->peer, call->server->set->download_rate);
     if (response)
         reply->stream = NULL;
     return response;
 }
 
+/* Of a reply that is whole the library tells us only its end: the client has as long as its size takes at the least rate. A
+ * stream keeps its own time. */
+static double patience_s(const rfi_call *call, int64_t size_bytes)
+{
+    const int64_t rate = call->server->set->download_rate;
+    if (rate <= 0 || size_bytes < 0)
+        return -1;
+    return RFI_PACE_GRACE_S + (double)size_bytes / (double)rate;
+}
+
+static int64_t size_of_whole(const rfi_reply *reply)
+{
+    if (reply->kind == RFI_REPLY_STREAM)
+        return -1;
+    if (reply->kind == RFI_REPLY_FILE)
+        return reply->size_bytes;
+    return (int64_t)(reply->constant ? reply->constant_bytes : reply->text.size_bytes);
+}
+
 enum MHD_Result rfi_send(rfi_call *call)
 {
     struct MHD_Response *response = NULL;
+    const double allowed_s = patience_s(call, size_of_whole(&call->reply));
     switch (call->reply.kind) {
     case RFI_REPLY_NONE:
     case RFI_REPLY_TEXT:
@@ -163,7 +185,7 @@ enum MHD_Result rfi_send(rfi_call *call)
         MHD_queue_response(call->connection, (unsigned)call->reply.status, response);
     MHD_destroy_response(response);
     if (call->peer)
-        rfi_peer_give(call->peer, -1);
+        rfi_peer_give(call->peer, allowed_s);
     rfi_meters_count(call->server->meters, call->route, call->reply.status, rf_clock_s() - call->started_s);
     return result;
 }

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "core/alloc.h"
+#include "core/clock.h"
 
 enum { BLOCK_BYTES = 32 << 10 };
 
@@ -48,11 +49,41 @@ bool rfi_stream_sleep(rfi_stream *stream, struct MHD_Connection *connection)
     return sleeps;
 }
 
+/* ---- a client's pace --------------------------------------------------------------------------- */
+
+/* False: it has used up what it had. */
+static bool pace_spend(rfi_pace *pace)
+{
+    if (!pace->peer || !pace->waits)
+        return true;
+    pace->left_s -= rf_clock_s() - pace->given_s;
+    pace->waits = false;
+    rfi_peer_give(pace->peer, -1);
+    return pace->left_s > 0;
+}
+
+/* What was saved is bounded: a gigabyte taken quickly is no leave to stall for a day. */
+static void pace_give(rfi_pace *pace, ssize_t n)
+{
+    if (!pace->peer || n <= 0)
+        return;
+    pace->left_s += (double)n / pace->bytes_per_s;
+    if (pace->left_s > RFI_PACE_MOST_S)
+        pace->left_s = RFI_PACE_MOST_S;
+    pace->given_s = rf_clock_s();
+    pace->waits = true;
+    rfi_peer_give(pace->peer, pace->left_s);
+}
+
+/* ---- for the library --------------------------------------------------------------------------- */
+
 static ssize_t take(void *arg, uint64_t position, char *out, size_t capacity)
 {
     rfi_stream *stream = arg;
     ssize_t n;
     (void)position;
+    if (!pace_spend(&stream->pace))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     pthread_mutex_lock(&stream->lock);
     do {
         stream->woken = false;
@@ -63,6 +94,7 @@ static ssize_t take(void *arg, uint64_t position, char *out, size_t capacity)
         MHD_suspend_connection(stream->connection);
     }
     pthread_mutex_unlock(&stream->lock);
+    pace_give(&stream->pace, n);
     if (n == RFI_STREAM_END)
         return MHD_CONTENT_READER_END_OF_STREAM;
     return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
@@ -75,9 +107,12 @@ static void finish(void *arg)
 }
 
 struct MHD_Response *rfi_stream_response(rfi_stream *stream, struct MHD_Connection *connection,
-                                         int64_t size_bytes)
+                                         int64_t size_bytes, rfi_peer *peer, int64_t bytes_per_s)
 {
     stream->connection = connection;
+    if (bytes_per_s > 0)
+        stream->pace =
+            (rfi_pace){.peer = peer, .bytes_per_s = (double)bytes_per_s, .left_s = RFI_PACE_GRACE_S};
     return MHD_create_response_from_callback(size_bytes < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size_bytes,
                                              BLOCK_BYTES, take, stream, finish);
 }

@@ -135,6 +135,8 @@ typedef struct rf_setting_list {
     INT(upload_rate, UPLOAD_MIN_BYTES_PER_SECOND, 16384, 0, 1073741824,                                      \
         "slower uploads are cut, averaged after ten seconds")                                                \
     SECONDS(upload_s, UPLOAD_TIMEOUT_SECONDS, 3600, 0.1, 86400, "longest time of an upload")                 \
+    INT(download_rate, DOWNLOAD_MIN_BYTES_PER_SECOND, 4096, 0, 1073741824,                                   \
+        "slower readers of replies are cut, averaged over a minute")                                         \
     INT(streams_user, MAX_EVENT_STREAMS_PER_USER, 5, 1, 10000, "open event streams of one user")             \
     INT(streams, MAX_EVENT_STREAMS, 500, 1, 100000, "open event streams")                                    \
     SECONDS(ping_s, EVENT_PING_SECONDS, 15, 0.1, 600, "a silent event stream says something after this")     \

@@ -265,6 +265,40 @@ class SlowClients(Case):
         self.assertTrue(until(lambda: self.server.request("GET", "/hello")[0] == 200))
 
 
+class SlowReaders(Case):
+    settings = {"DOWNLOAD_MIN_BYTES_PER_SECOND": "67108864", "EVENT_PING_SECONDS": "0.5"}
+
+    def drip(self, path, seconds):
+        """Reads about a megabyte a second; True when the connection was closed before so many seconds were over."""
+        with self.server.connect() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + self.server.token.encode() +
+                         b"\r\n\r\n")
+            begun = time.monotonic()
+            while time.monotonic() - begun < seconds:
+                try:
+                    if not sock.recv(65536):
+                        return True
+                except ConnectionResetError:
+                    return True
+                time.sleep(0.05)
+        return False
+
+    def test_who_takes_a_stream_too_slowly_is_cut_and_who_waits_for_events_is_not(self):
+        closed = {}
+
+        def read(path, seconds):
+            closed[path] = self.drip(path, seconds)
+
+        cases = [(b"/endless?bytes=90000000", 60), (b"/events", 14)]
+        threads = [threading.Thread(target=read, args=case) for case in cases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(closed, {b"/endless?bytes=90000000": True, b"/events": False})
+
+
 class Replies(Case):
     def test_every_reply_has_the_headers_of_safety(self):
         for method, path in [("GET", "/hello"), ("GET", "/nothing"), ("PATCH", "/hello"), ("GET", "/me"), ("GET", "/file"),
