@@ -16,6 +16,7 @@
  * What the loops of the two networks need, in the order of a step:
  *   draw_normal draw_conditions draw_rows affine affine_coded batchnorm_relu activate interpolate leaky_dropout critic_head affine_back
  *   penalty update update_vector activate_back batchnorm_relu_back; take_rows reparameterise reconstruct latent_back; decode.
+ * Compounds of these stand at the end.
  */
 #ifndef RF_KERNELS_OPS_H
 #define RF_KERNELS_OPS_H
@@ -327,6 +328,36 @@ typedef struct rf_decode {
     int32_t n_slots;
 } rf_decode;
 
+/* ------------------------------------------------------------------ compounds
+ *
+ * Each means its parts, one after the other: kernels/parts.h says it in code, and the CPU does just that. A device may do them
+ * in one go where each part takes up what the one before it wrote.
+ */
+
+/* A layer of the critic, the last one with the head. */
+typedef struct rf_critic_layer {
+    rf_affine affine;
+    rf_leaky_dropout drop; /* affine.y, in place       */
+    rf_critic_head head;   /* h absent: there is none  */
+} rf_critic_layer;
+
+/* The critic's first layer over M generated, M real and M interpolated rows, which lie one below the other. */
+typedef struct rf_critic_first {
+    rf_affine fake;
+    rf_affine_coded real;
+    rf_interpolate between;
+    rf_leaky_dropout drop; /* all 3M rows, in place */
+} rf_critic_first;
+
+/* The gradient penalty from d of the first layer to the product that its own gradient takes: g = d w^T for each of n matrices of the
+ * layer, the penalty on all of them, then y = sum of g w. */
+typedef struct rf_gradient_penalty {
+    int32_t n; /* 1, or 2 with conditions */
+    rf_affine_back back[2];
+    rf_penalty penalty;
+    rf_affine again[2]; /* the second one accumulates; the last one scales and gates */
+} rf_gradient_penalty;
+
 /* ------------------------------------------------------------------ the end of a step */
 
 /* *step += 1. Before it the step's losses are kept: ring[(*step % length) * n + i] = losses[i]; losses NULL: none are. */
@@ -362,7 +393,10 @@ typedef struct rf_step_tick {
     X(reparameterise, rf_reparameterise)              \
     X(reconstruct, rf_reconstruct)                    \
     X(latent_back, rf_latent_back)                    \
-    X(decode, rf_decode)
+    X(decode, rf_decode)                              \
+    X(critic_layer, rf_critic_layer)                  \
+    X(critic_first, rf_critic_first)                  \
+    X(gradient_penalty, rf_gradient_penalty)
 
 typedef struct rf_ops {
 #define RF_OP_ENTRY(name, args) void (*name)(rf_device * device, const args *op);

@@ -115,84 +115,115 @@ enum { FAKE, REAL, BETWEEN };
 
 /* ------------------------------------------------------------------ forward */
 
-static void first_layer_fake(rfi_ctgan *m)
+/* One way through the critic: over `n` blocks of M rows, with the dropout that `step` and `purpose` address (layer k: purpose
+ * + 64 k) and d from `coef`; the loss is that of the first n_loss blocks. */
+typedef struct critic_pass {
+    int32_t n, n_loss;
+    const uint32_t *step;
+    uint32_t purpose;
+    const float *coef;
+    float *loss;
+} critic_pass;
+
+static rf_affine first_of_fake(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_critic_layer *layer = &m->critic.layers[0];
-    device->ops->affine(device, &(rf_affine){.y = rows_of(m, layer->h, layer->width, FAKE, 1),
-                                             .x = packs(m, m->fake, m->d),
-                                             .w = weights(layer->w),
-                                             .bias = layer->bias->w,
-                                             .gather = weights(layer->wc),
-                                             .ids = layer->wc ? m->generator.entries : NULL,
-                                             .n_ids = layer->wc ? m->p : 0,
-                                             .gather_stride = m->c});
+    return (rf_affine){.y = rows_of(m, layer->h, layer->width, FAKE, 1),
+                       .x = packs(m, m->fake, m->d),
+                       .w = weights(layer->w),
+                       .bias = layer->bias->w,
+                       .gather = weights(layer->wc),
+                       .ids = layer->wc ? m->generator.entries : NULL,
+                       .n_ids = layer->wc ? m->p : 0,
+                       .gather_stride = m->c};
 }
 
-static void first_layer_real(rfi_ctgan *m)
+static rf_affine_coded first_of_real(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_critic_layer *layer = &m->critic.layers[0];
-    device->ops->affine_coded(device, &(rf_affine_coded){.y = rows_of(m, layer->h, layer->width, REAL, 1),
-                                                         .w = weights(layer->w),
-                                                         .bias = layer->bias->w,
-                                                         .layout = m->base.setup.layout,
-                                                         .scalars = m->real_scalars,
-                                                         .codes = m->real_codes,
-                                                         .pack = m->p,
-                                                         .gather = weights(layer->wc),
-                                                         .ids = layer->wc ? m->real_entries : NULL,
-                                                         .gather_stride = m->c});
+    return (rf_affine_coded){.y = rows_of(m, layer->h, layer->width, REAL, 1),
+                             .w = weights(layer->w),
+                             .bias = layer->bias->w,
+                             .layout = m->base.setup.layout,
+                             .scalars = m->real_scalars,
+                             .codes = m->real_codes,
+                             .pack = m->p,
+                             .gather = weights(layer->wc),
+                             .ids = layer->wc ? m->real_entries : NULL,
+                             .gather_stride = m->c};
 }
 
 /* The first layer is affine, so what it makes of a blend is the blend of what it made: no product. */
-static void first_layer_between(rfi_ctgan *m)
+static rf_interpolate first_of_between(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_critic_layer *layer = &m->critic.layers[0];
-    device->ops->interpolate(device, &(rf_interpolate){.out = rows_of(m, layer->h, layer->width, BETWEEN, 1),
-                                                       .real = rows_of(m, layer->h, layer->width, REAL, 1),
-                                                       .fake = rows_of(m, layer->h, layer->width, FAKE, 1),
-                                                       .noise = noise(m, m->critic_step, RF_DRAW_ALPHA)});
+    return (rf_interpolate){.out = rows_of(m, layer->h, layer->width, BETWEEN, 1),
+                            .real = rows_of(m, layer->h, layer->width, REAL, 1),
+                            .fake = rows_of(m, layer->h, layer->width, FAKE, 1),
+                            .noise = noise(m, m->critic_step, RF_DRAW_ALPHA)};
 }
 
-/* From the first layer's products to scores and d of the last layer, over n blocks of M rows. The first
- * layer's masks are addressed by `purpose`, those of layer k by purpose + 64 k. */
-static void scores(rfi_ctgan *m, int32_t n, const uint32_t *step, uint32_t purpose)
+static rf_affine product(const rfi_ctgan *m, int32_t k, int32_t n)
+{
+    const rfi_critic_layer *layer = &m->critic.layers[k];
+    if (k == 0)
+        return first_of_fake(m);
+    return (rf_affine){.y = rows_of(m, layer->h, layer->width, 0, n),
+                       .x = rows_of(m, layer[-1].h, layer[-1].width, 0, n),
+                       .w = weights(layer->w),
+                       .bias = layer->bias->w};
+}
+
+static rf_leaky_dropout dropout(const rfi_ctgan *m, int32_t k, const critic_pass *pass)
+{
+    const rfi_critic_layer *layer = &m->critic.layers[k];
+    const rf_mat h = rows_of(m, layer->h, layer->width, 0, pass->n);
+    return (rf_leaky_dropout){.y = h,
+                              .a = h,
+                              .mask = rows_of(m, layer->mask, layer->width, 0, pass->n),
+                              .noise = noise(m, pass->step, pass->purpose + 64 * (uint32_t)k)};
+}
+
+static rf_critic_head head(const rfi_ctgan *m, const critic_pass *pass)
+{
+    const rfi_critic *critic = &m->critic;
+    const rfi_critic_layer *last = &critic->layers[critic->n_layers - 1];
+    return (rf_critic_head){.h = rows_of(m, last->h, last->width, 0, pass->n),
+                            .mask = rows_of(m, last->mask, last->width, 0, pass->n),
+                            .d = rows_of(m, last->d, last->width, 0, pass->n),
+                            .w = critic->w->w,
+                            .bias = critic->bias->w,
+                            .coef = pass->coef,
+                            .score = critic->score,
+                            .n_loss_rows = pass->n_loss * m->m,
+                            .loss = pass->loss};
+}
+
+/* The layers from the k-th on, to scores, their loss and d of the last layer. */
+static void layers_from(rfi_ctgan *m, int32_t k, const critic_pass *pass)
 {
     rf_device *device = m->base.setup.device;
-    rfi_critic *critic = &m->critic;
-    for (int32_t k = 0; k < critic->n_layers; k++) {
-        const rfi_critic_layer *layer = &critic->layers[k];
-        const rf_mat h = rows_of(m, layer->h, layer->width, 0, n);
-        if (k > 0)
-            device->ops->affine(device, &(rf_affine){.y = h,
-                                                     .x = rows_of(m, layer[-1].h, layer[-1].width, 0, n),
-                                                     .w = weights(layer->w),
-                                                     .bias = layer->bias->w});
-        device->ops->leaky_dropout(device,
-                                   &(rf_leaky_dropout){.y = h,
-                                                       .a = h,
-                                                       .mask = rows_of(m, layer->mask, layer->width, 0, n),
-                                                       .noise = noise(m, step, purpose + 64 * (uint32_t)k)});
+    for (; k < m->critic.n_layers; k++) {
+        rf_critic_layer layer = {.affine = product(m, k, pass->n), .drop = dropout(m, k, pass)};
+        if (k == m->critic.n_layers - 1)
+            layer.head = head(m, pass);
+        device->ops->critic_layer(device, &layer);
     }
 }
 
-/* Scores, their loss over the first n_loss blocks, and d of the last layer. */
-static void head(rfi_ctgan *m, int32_t n, const float *coef, int32_t n_loss, float *loss)
+/* Generated, real and interpolated rows, all three blocks. */
+static void forward(rfi_ctgan *m, const critic_pass *pass)
 {
     rf_device *device = m->base.setup.device;
-    rfi_critic *critic = &m->critic;
-    const rfi_critic_layer *last = &critic->layers[critic->n_layers - 1];
-    device->ops->critic_head(device, &(rf_critic_head){.h = rows_of(m, last->h, last->width, 0, n),
-                                                       .mask = rows_of(m, last->mask, last->width, 0, n),
-                                                       .d = rows_of(m, last->d, last->width, 0, n),
-                                                       .w = critic->w->w,
-                                                       .bias = critic->bias->w,
-                                                       .coef = coef,
-                                                       .score = critic->score,
-                                                       .n_loss_rows = n_loss * m->m,
-                                                       .loss = loss});
+    device->ops->critic_first(device, &(rf_critic_first){.fake = first_of_fake(m),
+                                                         .real = first_of_real(m),
+                                                         .between = first_of_between(m),
+                                                         .drop = dropout(m, 0, pass)});
+    if (m->critic.n_layers == 1) {
+        const rf_critic_head only = head(m, pass);
+        device->ops->critic_head(device, &only);
+    }
+    layers_from(m, 1, pass);
 }
 
 /* ------------------------------------------------------------------ backward */
@@ -211,62 +242,55 @@ static void backward(rfi_ctgan *m, int32_t n)
     }
 }
 
-/* The gradient of the scores of block `which` with respect to its encoded rows. */
-static void input_gradient(rfi_ctgan *m, int32_t which)
+/* The gradient of the generated rows' scores with respect to them. */
+static void input_gradient(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     const rfi_critic_layer *first = &m->critic.layers[0];
     device->ops->affine_back(device, &(rf_affine_back){.dx = packs(m, m->critic.g, m->d),
-                                                       .dy = rows_of(m, first->d, first->width, which, 1),
+                                                       .dy = rows_of(m, first->d, first->width, FAKE, 1),
                                                        .w = weights(first->w)});
 }
 
-/* The same with respect to its conditions, which the penalty's norm covers too. */
-static void condition_gradient(rfi_ctgan *m)
+/* ------------------------------------------------------------------ the penalty */
+
+/* The input gradient g w^T of the interpolated rows by one of the first layer's matrices, and its product with the same matrix
+ * once more: q_1 = mask_1 scale (g W + gc Wc) takes the place of h_1. */
+static void penalise_by(const rfi_ctgan *m, rf_gradient_penalty *op, const rfi_tensor *w, rf_mat g)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_critic_layer *first = &m->critic.layers[0];
-    if (!first->wc)
-        return;
-    device->ops->affine_back(device, &(rf_affine_back){.dx = packs(m, m->critic.gc, m->c),
-                                                       .dy = rows_of(m, first->d, first->width, BETWEEN, 1),
-                                                       .w = weights(first->wc)});
+    const int32_t i = op->n++;
+    op->back[i] =
+        (rf_affine_back){.dx = g, .dy = rows_of(m, first->d, first->width, BETWEEN, 1), .w = weights(w)};
+    op->again[i] = (rf_affine){
+        .y = rows_of(m, first->h, first->width, BETWEEN, 1), .x = g, .w = weights(w), .accumulate = i > 0};
 }
 
-/* q_1 over h_1's interpolated rows: mask_1 scale (g W + gc Wc). */
-static void first_second_pass(rfi_ctgan *m)
+/* The norm covers the conditions too. */
+static void penalise_first(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     const rfi_critic_layer *first = &m->critic.layers[0];
-    rf_affine data = {.y = rows_of(m, first->h, first->width, BETWEEN, 1),
-                      .x = packs(m, m->critic.g, m->d),
-                      .w = weights(first->w)};
-    rf_affine last = data;
-    if (first->wc) {
-        device->ops->affine(device, &data);
-        last.x = packs(m, m->critic.gc, m->c);
-        last.w = weights(first->wc);
-        last.accumulate = true;
-    }
-    last.row_scale = m->critic.scale;
-    last.gate = rows_of(m, first->mask, first->width, BETWEEN, 1);
-    last.gate_kind = RF_GATE_MULTIPLY;
-    device->ops->affine(device, &last);
+    rf_gradient_penalty op = {.penalty = {.g1 = packs(m, m->critic.g, m->d),
+                                          .g2 = packs(m, m->critic.gc, m->c),
+                                          .d = rows_of(m, first->d, first->width, BETWEEN, 1),
+                                          .scale = m->critic.scale,
+                                          .lambda = lambda,
+                                          .loss = &m->losses[RFI_LOSS_PENALTY]}};
+    penalise_by(m, &op, first->w, op.penalty.g1);
+    if (first->wc)
+        penalise_by(m, &op, first->wc, op.penalty.g2);
+    rf_affine *last = &op.again[op.n - 1];
+    last->row_scale = m->critic.scale;
+    last->gate = rows_of(m, first->mask, first->width, BETWEEN, 1);
+    last->gate_kind = RF_GATE_MULTIPLY;
+    device->ops->gradient_penalty(device, &op);
 }
 
-static void penalty(rfi_ctgan *m)
+static void penalise(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    const rfi_critic_layer *first = &m->critic.layers[0];
-    input_gradient(m, BETWEEN);
-    condition_gradient(m);
-    device->ops->penalty(device, &(rf_penalty){.g1 = packs(m, m->critic.g, m->d),
-                                               .g2 = packs(m, m->critic.gc, m->c),
-                                               .d = rows_of(m, first->d, first->width, BETWEEN, 1),
-                                               .scale = m->critic.scale,
-                                               .lambda = lambda,
-                                               .loss = &m->losses[RFI_LOSS_PENALTY]});
-    first_second_pass(m);
+    penalise_first(m);
     for (int32_t k = 1; k < m->critic.n_layers; k++) {
         const rfi_critic_layer *layer = &m->critic.layers[k], *below = layer - 1;
         device->ops->affine(device, &(rf_affine){.y = rows_of(m, layer->h, layer->width, BETWEEN, 1),
@@ -356,13 +380,14 @@ static void update(rfi_ctgan *m)
 void rfi_critic_learn(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    first_layer_fake(m);
-    first_layer_real(m);
-    first_layer_between(m);
-    scores(m, 3, m->critic_step, RF_DRAW_DROPOUT_D1);
-    head(m, 3, m->critic.coef, 2, &m->losses[RFI_LOSS_CRITIC]);
+    forward(m, &(critic_pass){.n = 3,
+                              .n_loss = 2,
+                              .step = m->critic_step,
+                              .purpose = RF_DRAW_DROPOUT_D1,
+                              .coef = m->critic.coef,
+                              .loss = &m->losses[RFI_LOSS_CRITIC]});
     backward(m, 3);
-    penalty(m);
+    penalise(m);
     device->ops->updates_begin(device, m->critic_adam);
     update(m);
     device->ops->updates_end(device, &(rf_step_tick){.step = m->critic_step});
@@ -370,9 +395,13 @@ void rfi_critic_learn(rfi_ctgan *m)
 
 void rfi_critic_judge(rfi_ctgan *m)
 {
-    first_layer_fake(m);
-    scores(m, 1, m->step, RF_DRAW_DROPOUT_G1);
-    head(m, 1, m->critic.coef_fake, 1, &m->losses[RFI_LOSS_SCORE]);
+    layers_from(m, 0,
+                &(critic_pass){.n = 1,
+                               .n_loss = 1,
+                               .step = m->step,
+                               .purpose = RF_DRAW_DROPOUT_G1,
+                               .coef = m->critic.coef_fake,
+                               .loss = &m->losses[RFI_LOSS_SCORE]});
     backward(m, 1);
-    input_gradient(m, FAKE);
+    input_gradient(m);
 }

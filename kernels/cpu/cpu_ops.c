@@ -1,5 +1,6 @@
 /* cpu_ops.c - the table of one instruction set. */
 #include "kernels/cpu/cpu_isa.h"
+#include "kernels/parts.h"
 
 void RFI_FN(rfi_draw_conditions)(rf_device *device, const rf_draw_conditions *op)
 {
@@ -14,6 +15,21 @@ void RFI_FN(rfi_draw_rows)(rf_device *device, const rf_draw_rows *op)
 void RFI_FN(rfi_take_rows)(rf_device *device, const rf_take_rows *op)
 {
     rfi_take_rows(device, op);
+}
+
+void RFI_FN(rfi_critic_layer)(rf_device *device, const rf_critic_layer *op)
+{
+    rf_parts_critic_layer(device, op);
+}
+
+void RFI_FN(rfi_critic_first)(rf_device *device, const rf_critic_first *op)
+{
+    rf_parts_critic_first(device, op);
+}
+
+void RFI_FN(rfi_gradient_penalty)(rf_device *device, const rf_gradient_penalty *op)
+{
+    rf_parts_gradient_penalty(device, op);
 }
 
 #define RFI_OP_ENTRY(name, args) .name = RFI_FN(rfi_##name),

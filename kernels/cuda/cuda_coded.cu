@@ -3,24 +3,9 @@
  * A block owns a row of the batch and a strip of columns. Its threads first write down which weight rows the row stands for, then each
  * adds them up for its own column, in order: the same bits as on the CPU.
  */
-#include "kernels/cuda/cuda_private.h"
+#include "kernels/cuda/cuda_sources.cuh"
 
 enum { CODED_THREADS = 64, LIST = 256 };
-
-/* Entry i of the row's list: slot i / n_spans, span i % n_spans. */
-__device__ static void list_entry(const rfi_layout &layout, const float *scalars, const uint16_t *codes,
-                                  int32_t i, int32_t *row, float *times)
-{
-    const int32_t slot = i / layout.n_spans;
-    const rf_span span = layout.spans[i % layout.n_spans];
-    const bool scalar = span.kind == RF_SPAN_SCALAR;
-    *row = slot * layout.width + span.offset;
-    *times = 1.0f;
-    if (scalar)
-        *times = scalars[(int64_t)slot * layout.n_scalars + span.source];
-    else
-        *row += codes[(int64_t)slot * layout.n_codes + span.source];
-}
 
 __global__ void affine_coded_kernel(rf_affine_coded op, rfi_layout layout, rfi_trials trials)
 {
@@ -37,7 +22,7 @@ __global__ void affine_coded_kernel(rf_affine_coded op, rfi_layout layout, rfi_t
         const int32_t here = n - first < LIST ? n - first : LIST;
         __syncthreads();
         for (int32_t i = (int32_t)threadIdx.x; i < here; i += CODED_THREADS)
-            list_entry(layout, scalars, codes, first + i, &row[i], &times[i]);
+            rfi_coded_entry(layout, scalars, codes, first + i, &row[i], &times[i]);
         __syncthreads();
         for (int32_t i = 0; c < op.y.cols && i < here; i++)
             sum = fmaf(times[i], w[row[i] * op.w.ld], sum);

@@ -1,6 +1,8 @@
 /* cuda_critic.cu - what the critic needs beside products: blends, dropout, its last layer and the gradient penalty. */
 #include "kernels/cuda/cuda_reduce.cuh"
 
+#include "kernels/cuda/cuda_products.h"
+
 enum {
     ELEMENT_THREADS = 128,
     PER_THREAD = 4, /* elements side by side: one Philox block serves 128 bits */
@@ -18,8 +20,7 @@ __global__ void interpolate_kernel(rf_interpolate op, rfi_trials trials)
                   first = PER_THREAD * (int32_t)(blockIdx.y * ELEMENT_THREADS + threadIdx.x);
     if (first >= op.out.cols)
         return;
-    const float alpha = rf_uniform_open(rf_philox_u32(rfi_draw_of(op.noise, trials), (uint32_t)r)),
-                beta = 1.0f - alpha;
+    const float alpha = rfi_blend_share(op, r, trials), beta = 1.0f - alpha;
     const float *real = rfi_at(op.real.data, trials) + r * op.real.ld,
                 *fake = rfi_at(op.fake.data, trials) + r * op.fake.ld;
     float *out = rfi_at(op.out.data, trials) + r * op.out.ld;
@@ -134,7 +135,7 @@ __global__ void penalty_kernel(rf_penalty op, float *shared_loss, unsigned *coun
     if (op.g2.data)
         squares += squares_of_row(op.g2, r, trials);
     const float norm = sqrtf(rfi_block_sum(squares, parts));
-    const float scale = norm == 0.0f ? 0.0f : 2.0f * op.lambda / (float)op.g1.rows * (1.0f - 1.0f / norm);
+    const float scale = rfi_penalty_scale(op, norm);
     float *d = rfi_at(op.d.data, trials) + r * op.d.ld;
     for (int32_t c = (int32_t)threadIdx.x; c < op.d.cols; c += PENALTY_THREADS)
         d[c] *= scale;

@@ -4,12 +4,8 @@
 
 /* ------------------------------------------------------------------ affine */
 
-struct affine_epilogue {
+struct affine_epilogue : rfi_epilogue {
     rf_affine op;
-
-    template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
-    {
-    }
 
     __device__ void element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
     {
@@ -18,33 +14,19 @@ struct affine_epilogue {
     }
 };
 
-static rfi_gemm product_of(const rf_affine *op)
-{
-    rfi_gemm g = {};
-    g.rows = op->y.rows;
-    g.cols = op->y.cols;
-    if (op->x.data && op->x.cols > 0)
-        g.source[g.n_sources++] = {{op->x.data, op->x.ld}, {op->w.data, op->w.ld}, op->x.cols};
-    return g;
-}
-
 void rfi_fused_affine(rf_device *device, const rf_affine *op)
 {
     rfi_gemm_list<affine_epilogue, 1> list = {};
     list.n = 1;
-    list.gemm[0] = product_of(op);
-    list.epilogue[0] = {*op};
+    list.gemm[0] = rfi_gemm_of(op);
+    list.epilogue[0].op = *op;
     rfi_gemm_run<false, false>(device, list);
 }
 
 /* ------------------------------------------------------------------ the gradient with respect to the input */
 
-struct back_epilogue {
+struct back_epilogue : rfi_epilogue {
     rf_affine_back op;
-
-    template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
-    {
-    }
 
     __device__ void element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
     {
@@ -53,21 +35,11 @@ struct back_epilogue {
     }
 };
 
-static rfi_gemm product_of(const rf_affine_back *op)
-{
-    rfi_gemm g = {};
-    g.rows = op->dx.rows;
-    g.cols = op->dx.cols;
-    if (op->dy.cols > 0)
-        g.source[g.n_sources++] = {{op->dy.data, op->dy.ld}, {op->w.data, op->w.ld}, op->dy.cols};
-    return g;
-}
-
 void rfi_fused_affine_back(rf_device *device, const rf_affine_back *op)
 {
     rfi_gemm_list<back_epilogue, 1> list = {};
     list.n = 1;
-    list.gemm[0] = product_of(op);
-    list.epilogue[0] = {*op};
+    list.gemm[0] = rfi_gemm_of(op);
+    list.epilogue[0].op = *op;
     rfi_gemm_run<false, true>(device, list);
 }

@@ -52,8 +52,12 @@ struct rfi_source {
 struct rfi_gemm {
     int32_t rows, cols, n_sources, n_splits;
     rfi_source source[RF_UPDATE_DENSE_MAX];
-    float *parts;       /* (n_splits, rows, cols) of each trial when n_splits > 1 */
-    unsigned *counters; /* one a tile */
+    float *parts;          /* (n_parts, rows, cols) of each trial when a tile has several blocks */
+    unsigned *counters;    /* one a tile                                                      */
+    unsigned *all_counter; /* of the kernel                                                   */
+    int32_t n_tiles;       /* of the kernel                                                   */
+    float *row_sums;       /* (rows, row_pitch) of each trial: a tile's columns in one number */
+    int32_t row_pitch, row_first;
 };
 
 static inline int64_t rfi_gemm_tiles(const rfi_gemm &g, int tile_rows, int tile_cols)
@@ -256,32 +260,59 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
     }
 };
 
-/* ------------------------------------------------------------------ a block
+/* ------------------------------------------------------------------ what comes after the product
  *
- * Epilogue: `tile(shared, row, col)` may add to the finished sums of a whole tile (Tile::ROWS x Tile::COLS in shared memory), all threads
- * together; then `element(sum, r, c)` takes each one inside the matrix.
+ * An epilogue takes the finished sums of a tile (Tile::ROWS x Tile::COLS in shared memory):
+ *
+ *     tile(shared, row, col)    may add to them, all threads together
+ *     element(sum, r, c)        takes each one inside the matrix
+ *
+ * and may have more:
+ *
+ *     EXTRA       each tile has further blocks, of a row a warp, that run beside the product: extra(slot, …) leaves something for every element
+ *                 in scratch, and element(sum, left, r, c) gets it.
+ *     ROW_SUMS    element returns a number, whose sums over each row finish(…) finds in scratch: it is run by the block that comes last of
+ *                 the whole kernel.
  */
+struct rfi_epilogue {
+    static constexpr bool EXTRA = false, ROW_SUMS = false;
 
-/* Adds up the warps' sums; with splits, leaves them in scratch and goes on only in the tile's last block. */
-template <class Tile>
-__device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t tile, int32_t split, int32_t row,
-                                int32_t col)
+    template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
+    {
+    }
+};
+
+template <class Tile, class Epilogue>
+inline constexpr int rfi_extra_blocks = Epilogue::EXTRA ? Tile::ROWS *RFI_WARP / Tile::THREADS : 0;
+
+/* ------------------------------------------------------------------ a block */
+
+/* Adds up the warps' sums. */
+template <class Tile> __device__ void rfi_add_warps(float *shared)
 {
-    const size_t n = (size_t)g.rows * (size_t)g.cols;
-    float *parts = rfi_own(g.parts, n * (size_t)g.n_splits);
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
         float sum = shared[i];
         for (int w = 1; w < Tile::WARPS_DEPTH; w++)
             sum += shared[w * Tile::ROWS * Tile::COLS + i];
         shared[i] = sum;
-        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
-        if (g.n_splits > 1 && r < g.rows && c < g.cols)
-            parts[(size_t)split * n + (size_t)r * (size_t)g.cols + (size_t)c] = sum;
     }
-    if (g.n_splits == 1)
-        return true;
-    if (!rfi_is_last_block(rfi_own(g.counters, RFI_COUNTERS) + tile, (unsigned)g.n_splits))
-        return false;
+}
+
+/* A tile between shared memory and the splits' parts: each thread meets the elements that are its own. */
+template <class Tile>
+__device__ void rfi_leave_split(const float *shared, float *part, const rfi_gemm &g, int32_t row, int32_t col)
+{
+    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
+        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
+        if (r < g.rows && c < g.cols)
+            part[(size_t)r * (size_t)g.cols + (size_t)c] = shared[i];
+    }
+}
+
+template <class Tile>
+__device__ void rfi_add_splits(float *shared, const float *parts, const rfi_gemm &g, int32_t row, int32_t col)
+{
+    const size_t n = (size_t)g.rows * (size_t)g.cols;
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
         const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
         float sum = 0.0f;
@@ -289,32 +320,84 @@ __device__ bool rfi_gather_sums(float *shared, const rfi_gemm &g, int32_t tile, 
             sum += __ldcg(parts + (size_t)s * n + (size_t)r * (size_t)g.cols + (size_t)c);
         shared[i] = sum;
     }
-    return true;
 }
 
-/* Block number `block` of the product: the splits of a tile lie side by side. */
+/* Every element of the tile to the epilogue; what it returns takes the sum's place. */
+template <class Tile, class Epilogue>
+__device__ void rfi_each_element(float *shared, const float *left, const rfi_gemm &g,
+                                 const Epilogue &epilogue, int32_t row, int32_t col, const rfi_trials &trials)
+{
+    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
+        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
+        const bool inside = r < g.rows && c < g.cols;
+        if constexpr (Epilogue::ROW_SUMS) {
+            shared[i] = inside ? epilogue.element(shared[i], r, c, trials) : 0.0f;
+        } else if constexpr (Epilogue::EXTRA) {
+            if (inside)
+                epilogue.element(shared[i], __ldcg(left + (size_t)r * (size_t)g.cols + (size_t)c), r, c,
+                                 trials);
+        } else {
+            if (inside)
+                epilogue.element(shared[i], r, c, trials);
+        }
+    }
+}
+
+/* The tile's rows, each summed by a warp. */
+template <class Tile>
+__device__ void rfi_sum_rows(const float *shared, float *row_sums, const rfi_gemm &g, int32_t row,
+                             int32_t col)
+{
+    for (int i = (int)(threadIdx.x / RFI_WARP); i < Tile::ROWS && row + i < g.rows;
+         i += Tile::THREADS / RFI_WARP) {
+        float sum = 0.0f;
+        for (int c = (int)(threadIdx.x % RFI_WARP); c < Tile::COLS; c += RFI_WARP)
+            sum += shared[i * Tile::COLS + c];
+        sum = rfi_warp_sum(sum);
+        if (threadIdx.x % RFI_WARP == 0)
+            row_sums[(size_t)(row + i) * (size_t)g.row_pitch + (size_t)(g.row_first + col / Tile::COLS)] =
+                sum;
+    }
+}
+
+/* Block number `block` of the product: the blocks of a tile lie side by side. */
 template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
 __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue &epilogue, int32_t block,
                                const rfi_trials &trials)
 {
     using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
+    constexpr int extra = rfi_extra_blocks<Tile, Epilogue>;
+    const int32_t n_blocks = g.n_splits + extra, tile = block / n_blocks, split = block % n_blocks;
     const int32_t tiles_across = (g.cols + Tile::COLS - 1) / Tile::COLS;
-    const int32_t tile = block / g.n_splits, split = block % g.n_splits;
     const int32_t row = tile / tiles_across * Tile::ROWS, col = tile % tiles_across * Tile::COLS;
-    int32_t pieces = 0;
-    for (int32_t s = 0; s < g.n_sources; s++)
-        pieces += (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
-    const int32_t first = (int32_t)((int64_t)pieces * split / g.n_splits);
-    const int32_t end = (int32_t)((int64_t)pieces * (split + 1) / g.n_splits);
-    product::run(shared, g, row, col, first, end, trials);
-    if (!rfi_gather_sums<Tile>(shared, g, tile, split, row, col))
-        return;
+    const size_t n = (size_t)g.rows * (size_t)g.cols;
+    float *parts = rfi_own(g.parts, n * (size_t)(g.n_splits + Epilogue::EXTRA));
+    if (split < g.n_splits) {
+        int32_t pieces = 0;
+        for (int32_t s = 0; s < g.n_sources; s++)
+            pieces += (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
+        product::run(shared, g, row, col, (int32_t)((int64_t)pieces * split / g.n_splits),
+                     (int32_t)((int64_t)pieces * (split + 1) / g.n_splits), trials);
+        rfi_add_warps<Tile>(shared);
+        if (n_blocks > 1)
+            rfi_leave_split<Tile>(shared, parts + (size_t)split * n, g, row, col);
+    } else if constexpr (Epilogue::EXTRA) {
+        epilogue.template extra<Tile>(parts + (size_t)g.n_splits * n, row, col, split - g.n_splits, trials);
+    }
+    if (n_blocks > 1) {
+        if (!rfi_is_last_block(rfi_own(g.counters, RFI_COUNTERS) + tile, (unsigned)n_blocks))
+            return;
+        rfi_add_splits<Tile>(shared, parts, g, row, col);
+    }
     __syncthreads();
     epilogue.template tile<Tile>(shared, row, col, trials);
-    for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::COLS; i += Tile::THREADS) {
-        const int32_t r = row + i / Tile::COLS, c = col + i % Tile::COLS;
-        if (r < g.rows && c < g.cols)
-            epilogue.element(shared[i], r, c, trials);
+    rfi_each_element<Tile>(shared, parts + (size_t)g.n_splits * n, g, epilogue, row, col, trials);
+    if constexpr (Epilogue::ROW_SUMS) {
+        float *row_sums = rfi_own(g.row_sums, (size_t)g.rows * (size_t)g.row_pitch);
+        __syncthreads();
+        rfi_sum_rows<Tile>(shared, row_sums, g, row, col);
+        if (rfi_is_last_block(rfi_own(g.all_counter, RFI_COUNTERS), (unsigned)g.n_tiles))
+            epilogue.finish(row_sums, g.row_pitch, trials);
     }
 }
 
@@ -341,7 +424,31 @@ __global__ void __launch_bounds__(Tile::THREADS)
                                                                 (int32_t)blockIdx.x - list.first[i], trials);
 }
 
+/* ------------------------------------------------------------------ the products of operations */
+
+static inline rfi_gemm rfi_gemm_of(const rf_affine *op)
+{
+    rfi_gemm g = {};
+    g.rows = op->y.rows;
+    g.cols = op->y.cols;
+    if (op->x.data && op->x.cols > 0)
+        g.source[g.n_sources++] = {{op->x.data, op->x.ld}, {op->w.data, op->w.ld}, op->x.cols};
+    return g;
+}
+
+static inline rfi_gemm rfi_gemm_of(const rf_affine_back *op)
+{
+    rfi_gemm g = {};
+    g.rows = op->dx.rows;
+    g.cols = op->dx.cols;
+    if (op->dy.cols > 0)
+        g.source[g.n_sources++] = {{op->dy.data, op->dy.ld}, {op->w.data, op->w.ld}, op->dy.cols};
+    return g;
+}
+
 /* ------------------------------------------------------------------ choosing, cutting, launching */
+
+enum { RFI_GEMMS_MAX = RFI_LEARN_MATRICES }; /* of one kernel */
 
 /* Enough tiles to fill the chip once, without more parts than a few pieces of depth each. */
 static inline int32_t rfi_splits(int64_t tiles, int64_t pieces, int n_multiprocessors)
@@ -361,35 +468,67 @@ static inline bool rfi_is_wide(const rfi_cuda *cuda, const rfi_gemm *gemm, int32
     return 2 * tiles >= cuda->n_multiprocessors;
 }
 
-/* Cuts n products for `blocks_wanted` blocks, gives them scratch and counters, and deals the blocks: first[0] is given, the
- * rest follow. false: there is no scratch, and the failure is kept. */
-template <class Tile>
+/* Whether every tile of the products can have a counter, as those need that have more blocks than splits. */
+static inline bool rfi_gemm_counts(const rfi_cuda *cuda, const rfi_gemm *gemm, int32_t n)
+{
+    const bool wide = rfi_is_wide(cuda, gemm, n);
+    int64_t tiles = 0;
+    for (int32_t i = 0; i < n; i++)
+        tiles += rfi_gemm_tiles(gemm[i], wide ? RFI_WIDE_TILE::ROWS : RFI_SMALL_TILE::ROWS,
+                                wide ? RFI_WIDE_TILE::COLS : RFI_SMALL_TILE::COLS);
+    return tiles < RFI_COUNTERS;
+}
+
+/* What n products of one kernel need in scratch; each one's place is written down as an offset, in floats of a trial. */
+template <class Tile, class Epilogue>
+static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places)
+{
+    size_t floats = 0;
+    int64_t tiles = 0, columns = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const rfi_gemm *g = &gemm[i];
+        const int32_t slots = g->n_splits > 1 || Epilogue::EXTRA ? g->n_splits + Epilogue::EXTRA : 0;
+        places[i] = floats;
+        floats += (size_t)g->rows * (size_t)g->cols * (size_t)slots;
+        tiles += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
+        gemm[i].row_first = (int32_t)columns;
+        columns += rfi_divide_up(g->cols, Tile::COLS);
+    }
+    places[n] = floats;
+    for (int32_t i = 0; i < n; i++) {
+        gemm[i].n_tiles = (int32_t)tiles;
+        gemm[i].row_pitch = (int32_t)columns;
+    }
+    return floats + (Epilogue::ROW_SUMS ? (size_t)gemm[0].rows * (size_t)columns : 0);
+}
+
+/* Cuts n products (with row sums: of equally many rows) for `blocks_wanted` blocks, gives them scratch and counters, and deals the
+ * blocks: first[0] is given, the rest follow. false: there is no scratch, and the failure is kept. */
+template <class Tile, class Epilogue>
 static bool rfi_gemm_cut(rf_device *device, rfi_gemm *gemm, int32_t n, int32_t *first, int blocks_wanted)
 {
     const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
+    constexpr int extra = rfi_extra_blocks<Tile, Epilogue>;
     int64_t tiles = 0;
-    size_t floats = 0, at = 0;
+    size_t places[RFI_GEMMS_MAX + 1];
     unsigned *counters = cuda->counters;
     for (int32_t i = 0; i < n; i++)
         tiles += rfi_gemm_tiles(gemm[i], Tile::ROWS, Tile::COLS);
-    for (int32_t i = 0; i < n; i++) {
-        rfi_gemm *g = &gemm[i];
-        g->n_splits = rfi_splits(tiles, rfi_gemm_pieces(*g, Tile::DEPTH), blocks_wanted);
-        floats += g->n_splits > 1 ? (size_t)g->rows * (size_t)g->cols * (size_t)g->n_splits : 0;
-        first[i + 1] = first[i] + (int32_t)rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS) * g->n_splits;
-    }
-    float *scratch =
-        floats > 0 ? reinterpret_cast<float *>(rfi_scratch(device, floats * sizeof(float))) : nullptr;
+    for (int32_t i = 0; i < n; i++)
+        gemm[i].n_splits = rfi_splits(tiles, rfi_gemm_pieces(gemm[i], Tile::DEPTH), blocks_wanted);
+    const size_t floats = rfi_gemm_scratch<Tile, Epilogue>(gemm, n, places);
+    char *scratch = floats > 0 ? rfi_scratch(device, floats * sizeof(float)) : nullptr;
     if (floats > 0 && !scratch)
         return false;
     for (int32_t i = 0; i < n; i++) {
         rfi_gemm *g = &gemm[i];
+        const int32_t own = (int32_t)rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
         g->counters = counters;
-        g->parts = scratch + at * (size_t)cuda->n_trials;
-        if (g->n_splits == 1)
-            continue;
-        counters += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
-        at += (size_t)g->rows * (size_t)g->cols * (size_t)g->n_splits;
+        g->all_counter = cuda->counters + RFI_COUNTERS - 1;
+        g->parts = reinterpret_cast<float *>(scratch) + places[i] * (size_t)cuda->n_trials;
+        g->row_sums = reinterpret_cast<float *>(scratch) + places[n] * (size_t)cuda->n_trials;
+        counters += g->n_splits + extra > 1 ? own : 0;
+        first[i + 1] = first[i] + own * (g->n_splits + extra);
     }
     return true;
 }
@@ -399,7 +538,7 @@ static void rfi_gemm_launch(rf_device *device, rfi_gemm_list<Epilogue, N> list)
 {
     const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
     list.first[0] = 0;
-    if (!rfi_gemm_cut<Tile>(device, list.gemm, list.n, list.first, cuda->n_multiprocessors))
+    if (!rfi_gemm_cut<Tile, Epilogue>(device, list.gemm, list.n, list.first, cuda->n_multiprocessors))
         return;
     auto kernel = rfi_gemm_kernel<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, Epilogue, N>;
     RFI_LAUNCH(device, kernel, list.first[list.n], 1, Tile::THREADS, 0, list);

@@ -40,7 +40,7 @@ static_assert(sizeof(learn_list) + sizeof(rfi_trials) <= 4096,
 
 /* ------------------------------------------------------------------ a matrix */
 
-struct learn_epilogue {
+struct learn_epilogue : rfi_epilogue {
     const learn_matrix &matrix;
     const rf_adam &adam;
 
@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(LEARN_THREADS)
         learn_vector(shared, list.vector[i], adam[0], block - list.first_of_vector[i], trials);
     } else {
         const int32_t i = item_of(list.first_of_matrix, list.n_matrices, block);
-        const learn_epilogue epilogue = {list.matrix[i], adam[0]};
+        const learn_epilogue epilogue = {{}, list.matrix[i], adam[0]};
         rfi_gemm_block<Tile, PRECISION, true, false>(shared, list.gemm[i], epilogue,
                                                      block - list.first_of_matrix[i], trials);
     }
@@ -160,7 +160,7 @@ template <class Tile, rf_precision PRECISION> static void launch_tile(rf_device 
             list->first_of_vector[i] + (int32_t)rfi_divide_up(list->vector[i].n, VECTOR_COLS);
     list->first_of_matrix[0] = list->first_of_vector[n];
     /* Two blocks for each multiprocessor: much of a block's time goes to fetching moments. */
-    if (!rfi_gemm_cut<Tile>(device, list->gemm, list->n_matrices, list->first_of_matrix,
+    if (!rfi_gemm_cut<Tile, learn_epilogue>(device, list->gemm, list->n_matrices, list->first_of_matrix,
                             2 * cuda->n_multiprocessors))
         return;
     auto kernel = learn_kernel<Tile, PRECISION>;

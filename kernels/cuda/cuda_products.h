@@ -3,6 +3,7 @@
 #define RF_CUDA_PRODUCTS_H
 
 #include "kernels/cuda/cuda_blas.h"
+#include "kernels/cuda/cuda_private.h"
 
 /* ------------------------------------------------------------------ after the product */
 
@@ -34,7 +35,34 @@ __device__ inline float rfi_affine_finished(const rf_affine &op, float y, int32_
     return rfi_gated(op.gate, op.gate_kind, y, r, c, trials);
 }
 
+/* The factor of leaky ReLU and dropout for element (r, c) of a matrix that holds x there. */
+__device__ inline float rfi_leaky_factor(const rf_leaky_dropout &op, float x, int32_t r, int32_t c,
+                                         const rfi_trials &trials)
+{
+    const uint32_t e = (uint32_t)r * (uint32_t)op.a.cols + (uint32_t)c;
+    const bool keep = rf_philox_u32(rfi_draw_of(op.noise, trials), e >> 5) >> (e & 31) & 1;
+    return (keep ? 2.0f : 0.0f) * (x > 0.0f ? 1.0f : 0.2f);
+}
+
+/* Row r's share of the real row in a blend. */
+__device__ inline float rfi_blend_share(const rf_interpolate &op, int32_t r, const rfi_trials &trials)
+{
+    return rf_uniform_open(rf_philox_u32(rfi_draw_of(op.noise, trials), (uint32_t)r));
+}
+
+/* What a row's gradient of that norm is scaled by. */
+__device__ inline float rfi_penalty_scale(const rf_penalty &op, float norm)
+{
+    return norm == 0.0f ? 0.0f : 2.0f * op.lambda / (float)op.g1.rows * (1.0f - 1.0f / norm);
+}
+
 /* ------------------------------------------------------------------ who multiplies */
+
+/* Whether compounds are done in one go. */
+static inline bool rfi_fuses(const rfi_cuda *cuda)
+{
+    return rfi_is_fused(cuda) && !cuda->blas;
+}
 
 /* Our own products are made for the small matrices of these networks: latency, not arithmetic, is what they save. A large one
  * goes to cuBLASLt where it is there and the construction leaves the choice. */

@@ -22,6 +22,21 @@ __device__ inline rf_span rfi_span_at(const rfi_layout &layout, int32_t at)
     return layout.spans[low];
 }
 
+/* The weight row that entry i of a coded row stands for, and its share: slot i / n_spans, span i % n_spans. */
+__device__ inline void rfi_coded_entry(const rfi_layout &layout, const float *scalars, const uint16_t *codes,
+                                       int32_t i, int32_t *row, float *times)
+{
+    const int32_t slot = i / layout.n_spans;
+    const rf_span span = layout.spans[i % layout.n_spans];
+    const bool scalar = span.kind == RF_SPAN_SCALAR;
+    *row = slot * layout.width + span.offset;
+    *times = 1.0f;
+    if (scalar)
+        *times = scalars[(int64_t)slot * layout.n_scalars + span.source];
+    else
+        *row += codes[(int64_t)slot * layout.n_codes + span.source];
+}
+
 /* sums[0..cols-1] += times(r) * b(r, col ..) for the 32 rows from `first` on that voted yes. */
 __device__ inline void rfi_add_rows(float *sums, const float *b, int64_t ld, int32_t first, bool mine,
                                     float times, int32_t col, int32_t cols)

@@ -110,7 +110,7 @@ void rfi_cuda_updates_begin(rf_device *device, rf_adam *adam)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda)
         return;
-    if (rfi_is_fused(cuda) && !cuda->blas) /* cuBLASLt's products are followed by Adam at once */
+    if (rfi_fuses(cuda)) /* cuBLASLt's products are followed by Adam at once */
         rfi_fused_updates_begin(device, adam);
     else
         rfi_cuda_adam_tick(device, adam);
@@ -121,7 +121,7 @@ void rfi_cuda_updates_end(rf_device *device, const rf_step_tick *op)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda)
         return;
-    if (rfi_is_fused(cuda) && !cuda->blas)
+    if (rfi_fuses(cuda))
         rfi_fused_updates_end(device, op);
     else
         rfi_cuda_step_tick(device, op);

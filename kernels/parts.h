@@ -1,0 +1,35 @@
+/* parts.h - what the compounds of ops.h mean, in the words of the other operations.
+ *
+ * The CPU does them so, and so does a GPU where it fuses nothing: the oracle of those that do.
+ */
+#ifndef RF_KERNELS_PARTS_H
+#define RF_KERNELS_PARTS_H
+
+#include "kernels/ops.h"
+
+static inline void rf_parts_critic_layer(rf_device *device, const rf_critic_layer *op)
+{
+    device->ops->affine(device, &op->affine);
+    device->ops->leaky_dropout(device, &op->drop);
+    if (op->head.h.data)
+        device->ops->critic_head(device, &op->head);
+}
+
+static inline void rf_parts_critic_first(rf_device *device, const rf_critic_first *op)
+{
+    device->ops->affine(device, &op->fake);
+    device->ops->affine_coded(device, &op->real);
+    device->ops->interpolate(device, &op->between);
+    device->ops->leaky_dropout(device, &op->drop);
+}
+
+static inline void rf_parts_gradient_penalty(rf_device *device, const rf_gradient_penalty *op)
+{
+    for (int32_t i = 0; i < op->n; i++)
+        device->ops->affine_back(device, &op->back[i]);
+    device->ops->penalty(device, &op->penalty);
+    for (int32_t i = 0; i < op->n; i++)
+        device->ops->affine(device, &op->again[i]);
+}
+
+#endif
