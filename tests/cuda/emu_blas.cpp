@@ -1,6 +1,7 @@
 /* emu_blas.cpp - stands in for cuBLASLt: plain loops behind kernels/cuda/cuda_blas.h. */
 #include "emu_internal.h"
 #include "kernels/cuda/cuda_blas.h"
+#include "kernels/cuda/ptx.cuh"
 
 struct rfi_blas {
     int opened;
@@ -11,13 +12,27 @@ static float factor_at(const rfi_blas_factor &f, int32_t trial, int32_t i, int32
     return f.data[trial * f.stride + (f.transposed ? j * f.ld + i : i * f.ld + j)];
 }
 
+/* The library does not tell how it rounds what it multiplies: to the nearest, as our own products do. */
+static float rounded(float x, rf_precision precision)
+{
+    switch (precision) {
+    case RF_PRECISION_TF32:
+        return rf_f32_of_bits(rfi_tf32(x));
+    case RF_PRECISION_BF16:
+        return rf_f32_of_bits(rfi_bf16_pair(x, 0.0f) << 16);
+    default:
+        return x;
+    }
+}
+
 static void multiply(const rfi_blas_product &p, int32_t trial)
 {
     for (int32_t i = 0; i < p.rows; i++)
         for (int32_t j = 0; j < p.cols; j++) {
             float *c = p.c + trial * p.c_stride + i * p.ldc + j, sum = p.accumulate ? *c : 0.0f;
             for (int32_t k = 0; k < p.depth; k++)
-                sum = fmaf(factor_at(p.a, trial, i, k), factor_at(p.b, trial, k, j), sum);
+                sum = fmaf(rounded(factor_at(p.a, trial, i, k), p.precision),
+                           rounded(factor_at(p.b, trial, k, j), p.precision), sum);
             sum += p.bias ? p.bias[trial * p.bias_stride + j] : 0.0f;
             *c = p.relu && sum < 0.0f ? 0.0f : sum;
         }

@@ -11,7 +11,10 @@ extern "C" {
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
+
 #include "emu_internal.h"
+#include "kernels/cuda/ptx.cuh"
 
 static cudaStream_t stream;
 
@@ -162,6 +165,25 @@ static void work_waits_until_somebody_asks(void **)
     assert_int_equal(counter, 7 * 31);
 }
 
+static void an_event_waits_for_what_was_before_it_and_no_more(void **)
+{
+    int before = 0, after = 0;
+    cudaEvent_t event;
+    assert_int_equal(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), cudaSuccess);
+    for (int i = 1; i <= 2; i++) {
+        RF_CUDA_LAUNCH(count_kernel, 1, 31, 0, stream, &before);
+        assert_int_equal(cudaEventRecord(event, stream), cudaSuccess);
+        RF_CUDA_LAUNCH(count_kernel, 1, 33, 0, stream, &after);
+        assert_int_equal(cudaEventSynchronize(event), cudaSuccess);
+        assert_int_equal(before, 31 * i);
+        assert_int_equal(after, 33 * (i - 1));
+        assert_int_equal(cudaEventSynchronize(event), cudaSuccess);
+    }
+    assert_int_equal(cudaStreamSynchronize(stream), cudaSuccess);
+    assert_int_equal(after, 66);
+    assert_int_equal(cudaEventDestroy(event), cudaSuccess);
+}
+
 static void a_graph_does_its_work_once_for_each_launch(void **)
 {
     int counter = 0;
@@ -178,6 +200,40 @@ static void a_graph_does_its_work_once_for_each_launch(void **)
     assert_int_equal(counter, 15);
     assert_int_equal(cudaGraphExecDestroy(exec), cudaSuccess);
     assert_int_equal(cudaGraphDestroy(graph), cudaSuccess);
+}
+
+/* The nearest number of so many significant bits, no finer than `least`; halves as `nearest` takes them. */
+static double to_bits(float x, int bits, double least, double (*nearest)(double))
+{
+    int exponent;
+    (void)std::frexp((double)x, &exponent);
+    const double unit = std::fmax(std::ldexp(1.0, exponent - bits), least);
+    return nearest((double)x / unit) * unit;
+}
+
+static void operands_are_rounded_as_the_instructions_do(void **)
+{
+    for (uint32_t exponent = 0; exponent < 255; exponent++)
+        for (uint32_t i = 0; i < 4096; i++) {
+            const uint32_t low = i % 8 == 0   ? 0x1000
+                                 : i % 8 == 1 ? 0x8000
+                                 : i % 8 == 2 ? 0x18000
+                                              : i * 2654435761u >> 9;
+            const float x =
+                rf_f32_of_bits((i & 1) << 31 | exponent << 23 | ((i * 40503u << 13 ^ low) & 0x7FFFFFu));
+            /* A step beyond the largest float is infinity in both. */
+            const float tf32 = rf_f32_of_bits(rfi_tf32(x)),
+                        bf16 = rf_f32_of_bits(rfi_bf16_pair(x, 0.0f) << 16);
+            assert_true(tf32 == (float)to_bits(x, 11, 0x1p-136, std::round));
+            assert_true(bf16 == (float)to_bits(x, 8, 0x1p-133, std::rint));
+            assert_int_equal(rfi_tf32(x) & 0x1FFF, 0);
+            assert_int_equal(rfi_bf16_pair(1.0f, x) & 0xFFFF, 0x3F80);
+            assert_true(rf_f32_of_bits(rfi_bf16_pair(1.0f, x) & 0xFFFF0000u) == bf16);
+        }
+    assert_true(std::isinf(rf_f32_of_bits(rfi_tf32(-INFINITY))));
+    assert_true(std::isnan(rf_f32_of_bits(rfi_tf32(NAN))));
+    assert_true(std::isinf(rf_f32_of_bits(rfi_bf16_pair(INFINITY, 0.0f) << 16)));
+    assert_true(std::isnan(rf_f32_of_bits(rfi_bf16_pair(rf_f32_of_bits(0x7F800001u), 0.0f) << 16)));
 }
 
 /* Whether a process that does this is stopped. */
@@ -217,6 +273,8 @@ int main()
         cmocka_unit_test(lanes_exchange_and_vote),
         cmocka_unit_test(a_cooperative_grid_meets),
         cmocka_unit_test(work_waits_until_somebody_asks),
+        cmocka_unit_test(an_event_waits_for_what_was_before_it_and_no_more),
+        cmocka_unit_test(operands_are_rounded_as_the_instructions_do),
         cmocka_unit_test(a_graph_does_its_work_once_for_each_launch),
         cmocka_unit_test(wrong_programs_are_stopped),
     };

@@ -1,0 +1,318 @@
+/* test_cuda_precision.c - what each precision does to a product, on the emulated GPU: exactly the rounding of its operands, and no more.
+ *
+ * A product is held twice to double precision: closely, to the one of operands that were rounded here by other means, and loosely,
+ * to the one of the operands as they are. Sizes are awkward, and choose both shapes of tile and products that are cut along their depth.
+ */
+#include "rf_test.h"
+
+#include <math.h>
+
+#include "../engine/model/toy.h"
+#include "core/philox.h"
+#include "kernels/ops.h"
+
+/* ------------------------------------------------------------------ rounding, by arithmetic */
+
+/* To `bits` significant bits, and no finer than `least`. */
+static double to_bits(float x, int bits, double least, double (*nearest)(double))
+{
+    int exponent;
+    if (x == 0.0f || !isfinite(x))
+        return (double)x;
+    (void)frexp((double)x, &exponent);
+    const double unit = fmax(ldexp(1.0, exponent - bits), least);
+    return nearest((double)x / unit) * unit;
+}
+
+static double tf32_of(float x)
+{
+    return to_bits(x, 11, 0x1p-136, round); /* halves away from zero */
+}
+
+static double bf16_of(float x)
+{
+    return to_bits(x, 8, 0x1p-133, rint); /* halves to even */
+}
+
+/* The numbers that stand for x: a product is big big' + big small' + small big'. */
+typedef struct parts {
+    double big, small;
+} parts;
+
+static parts parts_of(rf_precision precision, float x)
+{
+    if (precision == RF_PRECISION_BF16)
+        return (parts){bf16_of(x), 0.0};
+    const double big = tf32_of(x);
+    return (parts){big, precision == RF_PRECISION_TF32 ? 0.0 : tf32_of((float)((double)x - big))};
+}
+
+/* ------------------------------------------------------------------ products */
+
+typedef struct matrix {
+    rf_mat host, device;
+    parts *rounded;
+} matrix;
+
+static rf_device *gpu;
+static rf_precision precision;
+static uint32_t n_matrices;
+
+/* Uniform in [-1, 1), some of them ties between two numbers of tf32 or bf16. */
+static matrix make(int32_t rows, int32_t cols, int64_t ld)
+{
+    rf_error err = {0};
+    const size_t n = (size_t)rows * (size_t)ld;
+    const rf_draw draw = {.seed = 21, .purpose = RF_DRAW_DEMO, .step = n_matrices++};
+    matrix m = {.host = {malloc(n * sizeof(float)), rows, cols, ld}};
+    m.rounded = malloc(n * sizeof *m.rounded);
+    assert_true(m.host.data && m.rounded);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t word = rf_philox_u32(draw, (uint32_t)i);
+        float x = 2.0f * rf_uniform_open(word) - 1.0f;
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        if (word % 7 == 0)
+            bits = (bits & ~0x1FFFu) | 0x1000u;
+        else if (word % 7 == 1)
+            bits = (bits & ~0xFFFFu) | 0x8000u;
+        memcpy(&x, &bits, sizeof x);
+        m.host.data[i] = x;
+        m.rounded[i] = parts_of(precision, x);
+    }
+    m.device = m.host;
+    assert_ok(rf_device_alloc(gpu, (void **)&m.device.data, n * sizeof(float), &err));
+    assert_ok(rf_device_write(gpu, m.device.data, m.host.data, n * sizeof(float), &err));
+    return m;
+}
+
+static void read_back(matrix *m)
+{
+    rf_error err = {0};
+    assert_ok(rf_device_read(gpu, m->host.data, m->device.data,
+                             (size_t)m->host.rows * (size_t)m->host.ld * sizeof(float), &err));
+}
+
+static void drop(matrix *m)
+{
+    rf_device_free(gpu, m->device.data);
+    free(m->host.data);
+    free(m->rounded);
+}
+
+/* Where element (r, c) lies, or (c, r). */
+static int64_t at(const matrix *m, int32_t r, int32_t c, bool transposed)
+{
+    return transposed ? c * m->host.ld + r : r * m->host.ld + c;
+}
+
+typedef struct errors {
+    double close, loose; /* the largest, as a share of what a sum of that depth varies by */
+} errors;
+
+/* left(r, k) right(k, c) summed over k. */
+typedef struct term {
+    const matrix *left, *right;
+    bool left_transposed, right_transposed;
+} term;
+
+static int32_t depth_of(const term *t)
+{
+    return t->left_transposed ? t->left->host.rows : t->left->host.cols;
+}
+
+static void add_term(const term *t, int32_t r, int32_t c, double *rounded, double *exact)
+{
+    for (int32_t k = 0; k < depth_of(t); k++) {
+        const int64_t i = at(t->left, r, k, t->left_transposed), j = at(t->right, k, c, t->right_transposed);
+        const parts x = t->left->rounded[i], y = t->right->rounded[j];
+        *rounded += x.small * y.big + x.big * y.small + x.big * y.big;
+        *exact += (double)t->left->host.data[i] * (double)t->right->host.data[j];
+    }
+}
+
+/* Holds y to the sum of its terms. */
+static void compare(errors *worst, const matrix *y, const term *terms, int n_terms)
+{
+    int32_t depth = 0;
+    for (int i = 0; i < n_terms; i++)
+        depth += depth_of(&terms[i]);
+    const double size = sqrt((double)depth) / 3.0;
+    for (int32_t r = 0; r<y->host.rows; r += y->host.rows> 40 ? 3 : 1)
+        for (int32_t c = 0; c < y->host.cols; c++) {
+            double rounded = 0.0, exact = 0.0;
+            for (int i = 0; i < n_terms; i++)
+                add_term(&terms[i], r, c, &rounded, &exact);
+            const double got = (double)y->host.data[at(y, r, c, false)];
+            worst->close = fmax(worst->close, fabs(got - rounded) / size);
+            worst->loose = fmax(worst->loose, fabs(got - exact) / size);
+        }
+}
+
+static void check_forward(errors *worst, int32_t rows, int32_t depth, int32_t cols)
+{
+    matrix x = make(rows, depth, depth + rows % 3), w = make(depth, cols, cols),
+           y = make(rows, cols, cols + 1);
+    gpu->ops->affine(gpu, &(rf_affine){.y = y.device, .x = x.device, .w = w.device});
+    read_back(&y);
+    compare(worst, &y, &(term){&x, &w, false, false}, 1);
+    drop(&x), drop(&w), drop(&y);
+}
+
+static void check_back(errors *worst, int32_t rows, int32_t depth, int32_t cols)
+{
+    matrix dy = make(rows, depth, depth), w = make(cols, depth, depth), dx = make(rows, cols, cols + 2);
+    gpu->ops->affine_back(gpu, &(rf_affine_back){.dx = dx.device, .dy = dy.device, .w = w.device});
+    read_back(&dx);
+    compare(worst, &dx, &(term){&dy, &w, false, true}, 1);
+    drop(&dy), drop(&w), drop(&dx);
+}
+
+static void check_gradient(errors *worst, int32_t rows, int32_t depth, int32_t cols)
+{
+    matrix a = make(depth, rows, rows), b = make(depth, cols, cols + 3), g = make(rows, cols, cols);
+    matrix a2 = make(depth / 2 + 1, rows, rows), b2 = make(depth / 2 + 1, cols, cols);
+    gpu->ops->update(gpu, &(rf_update){.rows = rows,
+                                       .cols = cols,
+                                       .n_dense = 2,
+                                       .dense = {{a.device, b.device}, {a2.device, b2.device}},
+                                       .grad = g.device.data});
+    read_back(&g);
+    compare(worst, &g, (const term[]){{&a, &b, true, false}, {&a2, &b2, true, false}}, 2);
+    drop(&a), drop(&b), drop(&a2), drop(&b2), drop(&g);
+}
+
+static void check_products(rf_construction construction, errors *worst)
+{
+    static const int32_t sizes[][3] = {{1, 1, 1},      {7, 31, 33},   {31, 257, 7},   {33, 7, 257},
+                                       {50, 1570, 64}, {257, 33, 65}, {130, 128, 131}};
+    rf_error err = {0};
+    const rf_device_options options = {.n_threads = 1, .construction = construction, .precision = precision};
+    assert_ok(rf_device_open_with(&gpu, "cuda:0", &options, &err));
+    *worst = (errors){0};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        check_forward(worst, sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_back(worst, sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_gradient(worst, sizes[i][0], sizes[i][1], sizes[i][2]);
+    }
+    rf_device_close(gpu);
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static const char *const names[] = {"3xtf32", "tf32", "bf16"};
+/* Of the sum of `depth` products: float's own, and what docs/cuda.md says of each precision. */
+static const double close_bound = 1e-5, loose_bound[] = {1e-5, 2e-3, 2e-2}, loose_least[] = {0, 1e-4, 1e-3};
+
+static void products_round_their_operands_and_nothing_else(void **state)
+{
+    (void)state;
+    static const rf_construction ways[] = {RF_CONSTRUCTION_PLAIN, RF_CONSTRUCTION_FUSED};
+    for (int i = 0; i < 2; i++)
+        for (int p = 0; p < RF_PRECISION_COUNT; p++) {
+            errors worst;
+            precision = (rf_precision)p;
+            check_products(ways[i], &worst);
+            print_message("%s %s: %.2g from rounded operands, %.2g from exact ones\n", i ? "fused" : "plain",
+                          names[p], worst.close, worst.loose);
+            assert_true(worst.close < close_bound);
+            assert_true(worst.loose < loose_bound[p]);
+            assert_true(worst.loose > loose_least[p]); /* or nothing was rounded */
+        }
+}
+
+static void what_is_not_a_finite_number_stays_so(void **state)
+{
+    (void)state;
+    for (int p = 0; p < RF_PRECISION_COUNT; p++) {
+        rf_error err = {0};
+        const rf_device_options options = {.n_threads = 1, .precision = (rf_precision)p};
+        assert_ok(rf_device_open_with(&gpu, "cuda:0", &options, &err));
+        static const float odd[] = {INFINITY, -INFINITY, NAN};
+        for (int i = 0; i < 3; i++) {
+            matrix x = make(3, 5, 5), w = make(5, 4, 4), y = make(3, 4, 4);
+            float *broken = x.device.data + 5 + 2; /* row 1 */
+            assert_ok(rf_device_write(gpu, broken, &odd[i], sizeof odd[i], &err));
+            gpu->ops->affine(gpu, &(rf_affine){.y = y.device, .x = x.device, .w = w.device});
+            read_back(&y);
+            for (int32_t r = 0; r < 3; r++)
+                for (int32_t c = 0; c < 4; c++)
+                    assert_int_equal(isfinite(y.host.data[at(&y, r, c, false)]) != 0, r != 1);
+            drop(&x), drop(&w), drop(&y);
+        }
+        rf_device_close(gpu);
+    }
+}
+
+/* ------------------------------------------------------------------ whole trainings */
+
+enum { SAMPLED = 400 };
+
+/* Rows whose b equals a; in the table 95 %, by chance a third. */
+static int count_equal(toy *t)
+{
+    static float scalars[SAMPLED * TOY_SCALARS];
+    static uint16_t codes[SAMPLED * TOY_CODES];
+    rf_error err = {0};
+    rf_coded rows = {.n_rows = SAMPLED, .scalars = scalars, .codes = codes};
+    const rf_sample_request request = {.seed = 3, .n_rows = SAMPLED, .condition_entry = -1};
+    int equal = 0;
+    assert_ok(t->model->type->sample(t->model, &request, &rows, &err));
+    for (int r = 0; r < SAMPLED; r++)
+        equal += codes[r * TOY_CODES + 1] == codes[r * TOY_CODES + 2];
+    return equal;
+}
+
+/* Steps enough to learn something at rates that are high for that. */
+static int train_on(const char *device, rf_model_kind kind, rf_precision with, int64_t steps)
+{
+    toy t;
+    rf_error err = {0};
+    const rf_device_options options = {.n_threads = 1, .precision = with};
+    const rf_model_class *type = rf_model_class_find(kind);
+    toy_init(&t, kind);
+    t.setup.params.learning_rate = 1e-2;
+    t.setup.params.generator_lr = t.setup.params.discriminator_lr = 4e-3;
+    assert_ok(rf_device_open_with(&t.device, device, &options, &err));
+    t.setup.device = t.device;
+    assert_ok(type->create(&t.model, &t.setup, &err));
+    assert_ok(type->attach(t.model, &t.rows, &err));
+    toy_train(&t, 20);
+    const double before = t.model->epoch.mean.generator;
+    toy_train(&t, steps - 20);
+    const double after = t.model->epoch.mean.generator;
+    assert_true(isfinite(before) && isfinite(after));
+    if (kind == RF_MODEL_TVAE)
+        assert_true(after < 0.9 * before);
+    const int equal = count_equal(&t);
+    print_message("%s %s: b = a in %d of %d rows, loss %.3f to %.3f\n", device, names[with], equal,
+                  (int)SAMPLED, before, after);
+    toy_end(&t);
+    return equal;
+}
+
+static void a_training_in_every_precision_learns_what_the_cpu_learns(void **state)
+{
+    (void)state;
+    static const rf_model_kind kinds[] = {RF_MODEL_CTGAN, RF_MODEL_TVAE};
+#if defined(__SANITIZE_ADDRESS__)
+    static const int64_t steps[] = {24, 30};
+#else
+    static const int64_t steps[] = {110, 80};
+#endif
+    for (int k = 0; k < 2; k++) {
+        const int cpu = train_on("cpu", kinds[k], RF_PRECISION_3XTF32, steps[k]);
+        for (int p = 0; p < RF_PRECISION_COUNT; p++)
+            assert_true(train_on("cuda:0", kinds[k], (rf_precision)p, steps[k]) > cpu - SAMPLED / 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_round_their_operands_and_nothing_else),
+        cmocka_unit_test(what_is_not_a_finite_number_stays_so),
+        cmocka_unit_test(a_training_in_every_precision_learns_what_the_cpu_learns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
