@@ -150,8 +150,10 @@ rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *opt
 {
     rf_code rc = RF_OK;
     rf_fitted *fitted = NULL;
-    const rf_transform_options transform_options = {
-        .max_categories = options->max_categories, .compat = options->compat, .seed = options->seed};
+    const rf_transform_options transform_options = {.max_categories = options->max_categories,
+                                                    .compat = options->compat,
+                                                    .seed = options->seed,
+                                                    .stop = options->stop};
     *out = NULL;
     RF_TRY(say_phase(options, "transform", err));
     RF_TRY(RF_NEW_ARRAY(&fitted, 1, "the model", err));
@@ -159,6 +161,7 @@ rf_code rf_fit(rf_fitted **out, const rf_table *table, const rf_fit_options *opt
     RF_TRY(
         rf_transform_fit(&fitted->transform, table, &transform_options, options->device->pool, notes, err));
     RF_TRY(check_conditions(fitted->transform, options, err));
+    RF_TRY(say_phase(options, "transform", err));
     fitted->info = (rf_fitted_info){.params = options->params,
                                     .seed = options->seed,
                                     .n_rows = table->n_rows,

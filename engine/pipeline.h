@@ -50,6 +50,7 @@ typedef struct rf_fit_options {
                                     USAGE when it is of other data, parameters or seed        */
     rf_progress_fn progress;     /* or NULL */
     void *progress_arg;
+    const atomic_int *stop; /* or NULL; once it is not 0 no further column is fitted: INTERRUPTED */
 } rf_fit_options;
 
 typedef struct rf_fitted rf_fitted;

@@ -163,6 +163,8 @@ static void count(const rfi_effects *effects, rf_scheduler *s)
     for (int32_t i = 0; i < effects->n_ends; i++) {
         const rfi_ending *const e = &effects->ends[i];
         atomic_fetch_add_explicit(&s->ended[e->kind][e->state], 1, memory_order_relaxed);
+        if (e->kind != RF_JOB_NOOP) /* its checkpoint, or parts that nobody will fetch */
+            rfi_doomed_now(s);
         if (e->kind != RF_JOB_NOOP || e->state == RF_JOB_FAILED)
             log_ending(e);
     }

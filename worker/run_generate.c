@@ -142,6 +142,7 @@ static rf_code train(generation *g, bool resume, rf_error *err)
         .resume = resume,
         .progress = on_progress,
         .progress_arg = g,
+        .stop = &job->held->stop,
     };
     return rf_fit(&g->fitted, g->real, &options, &job->notes, err);
 }

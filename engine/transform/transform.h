@@ -26,6 +26,8 @@
 #ifndef RF_ENGINE_TRANSFORM_TRANSFORM_H
 #define RF_ENGINE_TRANSFORM_TRANSFORM_H
 
+#include <stdatomic.h>
+
 #include "core/buf.h"
 #include "core/notes.h"
 #include "core/pool.h"
@@ -37,7 +39,8 @@ typedef struct rf_transform rf_transform;
 typedef struct rf_transform_options {
     int32_t max_categories; /* 0: 1,000                                           */
     bool compat;
-    uint64_t seed; /* of the k-means start of each mixture               */
+    uint64_t seed;          /* of the k-means start of each mixture               */
+    const atomic_int *stop; /* or NULL; once it is not 0 no further column is begun: INTERRUPTED */
 } rf_transform_options;
 
 /* INPUT when nothing can be modelled (only ids, ignored, constant or missing columns), or a value is

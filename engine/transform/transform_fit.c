@@ -161,9 +161,16 @@ out:
 
 /* ------------------------------------------------------------------ the table */
 
+static bool is_stopped(const fit_job *job)
+{
+    return job->options.stop && atomic_load_explicit(job->options.stop, memory_order_relaxed);
+}
+
 static void fit_column(void *arg, int64_t task)
 {
     fit_job *job = arg;
+    if (is_stopped(job))
+        return;
     const int32_t i = (int32_t)task;
     const rf_kind kind = job->table->schema.fields[i].kind;
     rf_error *err = &job->errors[i];
@@ -221,6 +228,8 @@ rf_code rf_transform_fit(rf_transform **out, const rf_table *table, const rf_tra
     RF_TRY(RF_NEW_ARRAY(&job.errors, n, "the transform", err));
 
     rf_pool_run(pool, fit_column, &job, n);
+    if (is_stopped(&job))
+        RF_TRY(rf_fail(err, RF_INTERRUPTED, "stopped before the training began"));
     for (int32_t i = 0; i < n; i++) {
         if (job.errors[i].code != RF_OK) {
             rc = job.errors[i].code;

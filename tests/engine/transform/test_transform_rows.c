@@ -92,6 +92,19 @@ static void max_categories_out_of_range_is_refused(void **state)
     rf_table_free(table);
 }
 
+static void fit_that_is_stopped_ends_without_a_transform(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_transform *transform = NULL;
+    rf_table *table = rig_people(20);
+    atomic_int stop = 1;
+    const rf_transform_options stopped = {.stop = &stop};
+    assert_fails(rf_transform_fit(&transform, table, &stopped, NULL, NULL, &err), RF_INTERRUPTED, "stopped");
+    assert_null(transform);
+    rf_table_free(table);
+}
+
 /* ------------------------------------------------------------------ ids with missing cells */
 
 static bool name_or_none(void *arg, int64_t row, char out[64])
@@ -298,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rare_categories_share_a_code_and_come_back_as_real_texts),
         cmocka_unit_test(max_categories_out_of_range_is_refused),
+        cmocka_unit_test(fit_that_is_stopped_ends_without_a_transform),
         cmocka_unit_test(missing_ids_stay_missing_unless_they_are_the_key),
         cmocka_unit_test(threads_and_pieces_do_not_change_a_byte),
         cmocka_unit_test(another_table_of_the_same_columns_can_be_coded),
