@@ -23,7 +23,7 @@ target_compile_options(rf_cxx_flags INTERFACE
 target_compile_definitions(rf_cxx_flags INTERFACE _GNU_SOURCE)
 if(RF_SANITIZE)
   target_compile_options(rf_cxx_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-O1 -UNDEBUG -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+    $<$<COMPILE_LANGUAGE:CXX>:-O1 -g1 -UNDEBUG -fsanitize=${RF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
   target_link_options(rf_cxx_flags INTERFACE -fsanitize=${RF_SANITIZE})
 endif()
 

@@ -1,10 +1,14 @@
 """Counts single tests, for script/test.
 
     tally.py ctest RESULTS.xml               the cmocka cases inside what ctest wrote with --output-junit
-    tally.py unittest FOLDER [PATTERN …]     runs Python's tests (default pattern test_*.py) and counts them
+    tally.py unittest FOLDER [PATTERN …]     runs Python's tests (default pattern test_*.py) and counts them;
+                                             a class is run by one process, and there are as many as processors
 
 Failures are printed so that a person can read them; the last line is "N N N": passed, failed, skipped.
 """
+import concurrent.futures
+import multiprocessing
+import os
 import re
 import sys
 import time
@@ -111,17 +115,47 @@ class Result(unittest.TestResult):
             print(f"{name} ok ({seconds:.1f} s)", flush=True)
 
 
-def count_unittest(folder, patterns):
+def classes_of(suite):
+    """The suites below `suite` that hold tests themselves: one a class, or a file that cannot be read."""
+    parts = list(suite)
+    if any(isinstance(part, unittest.TestCase) for part in parts):
+        yield suite
+    else:
+        for part in parts:
+            yield from classes_of(part)
+
+
+def run_class(number):
+    """In a process of its own: the counts of one class."""
     result = Result()
-    for pattern in patterns:
-        unittest.defaultTestLoader.discover(folder, pattern=pattern).run(result)
+    classes[number].run(result)
     for name in result.bad.keys() - {""}:
         if "setUpClass" in name or "setUpModule" in name:  # never came to stopTest
-            print(f"{name} FAILED\n{indent(chr(10).join(result.bad[name]))}", end="")
+            print(f"{name} FAILED\n{indent(chr(10).join(result.bad[name]))}", end="", flush=True)
             result.testsRun += 1
     skipped = len(result.left_out.keys() - result.bad.keys())
     failed = len(result.bad)
-    return [max(result.testsRun - failed - skipped, 0), failed, skipped]
+    return max(result.testsRun - failed - skipped, 0), failed, skipped
+
+
+classes = []  # found before the processes are forked
+
+
+def count_unittest(folder, patterns):
+    for pattern in patterns:
+        classes.extend(classes_of(unittest.defaultTestLoader.discover(folder, pattern=pattern)))
+    totals = [0, 0, 0]
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=fork) as pool:
+        waiting = [pool.submit(run_class, i) for i in range(len(classes))]
+        for answer, suite in zip(waiting, classes):
+            try:
+                counts = answer.result()
+            except concurrent.futures.BrokenExecutor as error:
+                print(f"{suite} FAILED: {error}")
+                counts = 0, suite.countTestCases(), 0
+            totals = [a + b for a, b in zip(totals, counts)]
+    return totals
 
 
 def main(words):

@@ -63,7 +63,7 @@ typedef struct client {
     char request[2048];
     size_t enough; /* leaves after so many bytes; 0: stays to the end */
     char *reply;
-    size_t n;
+    _Atomic size_t n;
     pthread_t thread;
 } client;
 
@@ -111,6 +111,15 @@ static void wait_for_streams(const street *st, int64_t n)
     while (rfi_watch_count(st->server->watch) != n && rf_clock_s() < until_s)
         usleep(1000);
     assert_int_equal(rfi_watch_count(st->server->watch), n);
+}
+
+/* A stream is counted before its first bytes are sent. */
+static void wait_for_reply(const client *c)
+{
+    const double until_s = rf_clock_s() + 60;
+    while (c->n == 0 && rf_clock_s() < until_s)
+        usleep(1000);
+    assert_true(c->n > 0);
 }
 
 /* ------------------------------------------------------------------ the worker */
@@ -351,6 +360,7 @@ static void a_server_that_ends_leaves_no_stream_behind(void **state)
     snprintf(line, sizeof line, "GET /generation/events/%lld", (long long)job);
     start_client(&watching, &st, 0, line, "", "");
     wait_for_streams(&st, 2);
+    wait_for_reply(&watching);
     close_street(&st);
     pthread_join(watching.thread, NULL);
     pthread_join(sampling.thread, NULL);
