@@ -2,7 +2,7 @@
  *
  *     bench_kernels [--table] [--steps N] [--threads N] [--network ctgan|tvae] [--unchecked]
  *
- * The steps are in bench_step.c. The limit is measured in the same run: chains of fused multiply-adds on as many threads,
+ * The steps are in bench_step.c, the clock in bench_calls.c. The limit is measured in the same run: chains of fused multiply-adds on as many threads,
  * in a burst before and after every step, since a shared machine is not equally fast all the time. A step's share is its
  * rate over the mean of the two bursts around it; the median of the shares is what counts.
  *
@@ -17,32 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include "core/clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-_Noreturn void bench_die(const char *what)
-{
-    fprintf(stderr, "bench_kernels: %s\n", what);
-    exit(1);
-}
-
-/* Other work on the machine takes turns with ours: one thread is timed by the processor time that it got, several by the
- * wall clock, because they wait for each other. */
-static bool alone;
-
-double bench_now_s(void)
-{
-    struct timespec t;
-    if (!alone)
-        return rf_clock_s();
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ------------------------------------------------------------------ the limit */
 
@@ -102,25 +80,7 @@ static double peak_gflops(rf_device *device)
     return 2.0 * 16 * 24 * PEAK_ROUNDS * threads / (bench_now_s() - start) * 1e-9;
 }
 
-/* ------------------------------------------------------------------ calls and their times */
-
-void bench_record(bench *b, const char *name, double mflop, double start)
-{
-    if (!b->timing)
-        return;
-    if (b->at == CALLS_MAX)
-        bench_die("too many calls in a step");
-    call *c = &b->calls[b->at++];
-    if (!c->ms) {
-        c->ms = calloc(STEPS_MAX, sizeof *c->ms);
-        if (!c->ms)
-            bench_die("no memory");
-        b->n_calls = b->at;
-    }
-    c->name = name;
-    c->mflop = mflop;
-    c->ms[b->step] = (float)((bench_now_s() - start) * 1e3);
-}
+/* ------------------------------------------------------------------ medians */
 
 static int by_value(const void *a, const void *b)
 {
@@ -183,7 +143,7 @@ static void measure(const network *n, int threads, int steps, bool table)
     bench *b = calloc(1, sizeof *b);
     if (!b)
         bench_die("no memory");
-    alone = threads == 1;
+    bench_clock_of(threads);
     b->device = open_cpu(NULL, threads);
     n->create(model, b->device);
     for (int i = 0; i < 20; i++)

@@ -1,37 +1,8 @@
-/* bench_step.h - between the networks that bench_kernels runs (bench_step.c) and what times them (bench_kernels.c). */
+/* bench_step.h - the networks whose steps bench_kernels runs. */
 #ifndef RF_BENCH_STEP_H
 #define RF_BENCH_STEP_H
 
-#include "kernels/ops.h"
-
-enum { CALLS_MAX = 128, STEPS_MAX = 4096 };
-
-_Noreturn void bench_die(const char *what);
-double bench_now_s(void);
-
-typedef struct call {
-    const char *name;
-    double mflop;
-    float *ms; /* (STEPS_MAX) */
-} call;
-
-typedef struct bench {
-    rf_device *device;
-    call calls[CALLS_MAX];
-    int n_calls, at, step;
-    bool timing;
-} bench;
-
-/* One call of an operation is over; it began at `start`. */
-void bench_record(bench *b, const char *name, double mflop, double start);
-
-/* RUN(b, "what", mflop, operation, fields …) */
-#define RUN(b, what, mflop, operation, ...)                                                                  \
-    do {                                                                                                     \
-        double start_ = bench_now_s();                                                                       \
-        (b)->device->ops->operation((b)->device, &(rf_##operation){__VA_ARGS__});                            \
-        bench_record((b), (what), (mflop), start_);                                                          \
-    } while (0)
+#include "bench_calls.h"
 
 typedef struct network {
     const char *name;

@@ -270,9 +270,8 @@ rf_code rf_db_ping(rf_db *db, rf_error *err)
 {
     rf_db_tx *tx = NULL;
     rf_code rc = RF_OK;
-    int64_t one = 0;
     RF_TRY(rf_db_read_begin(db, &tx, err));
-    RF_TRY(rfi_number(tx, RFI_SQL_ping, NULL, 0, &one, NULL, err));
+    RF_TRY(rfi_query_run(tx, RFI_SQL_ping, NULL, 0, NULL, NULL, NULL, err));
 out:
     rf_db_read_end(tx);
     return rc;

@@ -224,7 +224,8 @@ rf_code rfi_streams_listen(rf_queue *q, void (*wake)(void *arg, int64_t job_id),
 
 /* ------------------------------------------------------------------ queue_memory.c: steps without waiting, lock taken inside */
 
-/* For queue_server.c: one try each. `*wait_ms` is how long until the next try could succeed by time alone; -1: only by
+/* For queue_server.c: one try each. The two files are halves of one machine and name each other: the server takes these
+ * steps for those who are not in this process, and whoever changes the state wakes the server. `*wait_ms` is how long until the next try could succeed by time alone; -1: only by
  * news. */
 rf_code rfi_memory_try_lease(rfi_memory *m, int64_t worker_id, rf_lease *out, int64_t *wait_ms,
                              rf_error *err) RF_MUST_CHECK;

@@ -214,11 +214,6 @@ rf_code rf_account_logout(rf_accounts *accounts, int64_t user_id, int64_t family
 
 /* ---- checking -------------------------------------------------------------------------------- */
 
-void rfi_accounts_forget(rf_accounts *accounts)
-{
-    atomic_fetch_add(&accounts->generation, 1);
-}
-
 static rfi_seen *place_of(rf_accounts *accounts, int64_t family_id)
 {
     return &accounts->seen[(uint64_t)family_id % RFI_SEEN_SETS];

@@ -34,6 +34,9 @@ static inline int64_t rfi_accounts_now(const rf_accounts *accounts)
 bool rfi_email_normalise(char out[RF_EMAIL_BYTES_MAX + 1], const char *email);
 
 /* Makes every later check ask the database. Called after the commit that ended something, before its caller hears of it. */
-void rfi_accounts_forget(rf_accounts *accounts);
+static inline void rfi_accounts_forget(rf_accounts *accounts)
+{
+    atomic_fetch_add(&accounts->generation, 1);
+}
 
 #endif

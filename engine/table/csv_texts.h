@@ -29,7 +29,7 @@ typedef struct rfi_text_facts {
 /* Fills codes (cells.n) and adds to *facts. */
 void rfi_texts_read(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts);
 
-/* For machines with AVX-512 (csv_texts_x86.c). */
+/* For machines with AVX-512 (csv_texts_x86.c): chosen by the first, and leaves to the last what is no whole step. */
 void rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts);
 
 /* Cells begin to end - 1, one after another. */
