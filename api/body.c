@@ -73,14 +73,23 @@ bool rfi_body_feed(rfi_call *call, const char *data, size_t size_bytes)
 
 /* ---- the whole body --------------------------------------------------------------------------- */
 
+static const char *what_is_wrong(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key:
+        return "a key is there twice";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    default:
+        return "something is wrong";
+    }
+}
+
 static bool refuse_json(rfi_call *call, const json_error_t *error)
 {
-    const char *message =
-        error ? rfi_call_text(call, "the body is not JSON: %s at line %d, column %d",
-                              json_error_code(error) == json_error_duplicate_key ? "a key is there twice"
-                                                                                 : "something is wrong",
-                              error->line, error->column)
-              : "the body is nested too deeply";
+    const char *message = error ? rfi_call_text(call, "the body is not JSON: %s at line %d, column %d",
+                                                what_is_wrong(error), error->line, error->column)
+                                : "the body is nested too deeply";
     rfi_reply_failure(call, RFI_MALFORMED, message, NULL);
     return false;
 }

@@ -4,6 +4,7 @@
 #include "api/download.h"
 #include "api/handlers.h"
 #include "api/present.h"
+#include "api/range.h"
 #include "api/server_internal.h"
 
 enum { REPORT_BYTES_MAX = 64 << 20, HEAD_BYTES = 8192 };
@@ -136,12 +137,15 @@ out:
     return rc;
 }
 
-/* A browser's Accept names text/html first; programs say application/json or nothing. */
+/* A browser wants text/html most; programs say application/json or nothing. What is wanted alike is decided by the order. */
 rf_code rfi_report(rfi_call *call, rf_error *err)
 {
     const char *accept = rfi_header(call, "Accept");
     const char *html = accept ? strstr(accept, "text/html") : NULL;
     const char *json = accept ? strstr(accept, "application/json") : NULL;
+    const int more = rfi_accept_weight(accept, "text/html") - rfi_accept_weight(accept, "application/json");
+    const bool page = more > 0 || (more == 0 && html && (!json || html < json));
     rfi_reply_header(call, "Vary", "Accept");
-    return html && (!json || html < json) ? reply_report_html(call, err) : reply_report_json(call, err);
+    return page && rfi_accept_weight(accept, "text/html") > 0 ? reply_report_html(call, err)
+                                                              : reply_report_json(call, err);
 }

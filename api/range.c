@@ -8,8 +8,10 @@
 static bool read_number(const char **at, int64_t *out)
 {
     const size_t n = strspn(*at, "0123456789");
-    if (n == 0 || n > 18 || !rf_parse_i64(*at, n, out))
+    if (n == 0)
         return false;
+    if (!rf_parse_i64(*at, n, out))
+        *out = INT64_MAX; /* beyond the end of anything */
     *at += n;
     return true;
 }
@@ -47,18 +49,54 @@ rfi_range_kind rfi_range_read(const char *header, int64_t size_bytes, int64_t *o
     return RFI_RANGE_PART;
 }
 
-/* "gzip", "gzip;q=0.5", "*", but not "gzip;q=0". */
-bool rfi_accepts_gzip(const char *header)
+/* ---- what a client takes (RFC 9110, section 12.5) ------------------------------------------------ */
+
+/* "q=0.5" among the parameters of one item, in thousandths; 1000 when there is none. */
+static int read_weight(const char *item, size_t length)
 {
+    int weight = 0, unit = 1000;
+    const char *q = memmem(item, length, ";q=", 3);
+    if (!q)
+        q = memmem(item, length, "; q=", 4);
+    if (!q)
+        return 1000;
+    for (const char *at = strchr(q, '=') + 1; at < item + length && unit > 0; at++) {
+        if (*at >= '0' && *at <= '9')
+            weight += (*at - '0') * unit, unit /= 10;
+        else if (*at != '.')
+            break;
+    }
+    return weight < 1000 ? weight : 1000;
+}
+
+/* 3: the name itself, 2: "text/...", 1: anything, 0: something else. */
+static int closeness(const char *item, size_t n, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    if (n == strlen(name) && strncasecmp(item, name, n) == 0)
+        return 3;
+    if (slash && n == (size_t)(slash - name) + 2 && item[n - 1] == '*' && strncasecmp(item, name, n - 1) == 0)
+        return 2;
+    return (n == 1 && *item == '*') || (n == 3 && memcmp(item, "*/*", 3) == 0);
+}
+
+int rfi_accept_weight(const char *header, const char *name)
+{
+    int best = 0, weight = 0;
     for (const char *at = header; at && *at;) {
         at += strspn(at, " \t,");
         const size_t length = strcspn(at, ",");
-        const size_t name = strcspn(at, ";, \t");
-        const char *q = memmem(at, length, "q=", 2);
-        const bool refused = q && q[2] == '0' && strspn(q + 2, "0.") == strcspn(q + 2, ", \t");
-        if (((name == 4 && strncasecmp(at, "gzip", 4) == 0) || (name == 1 && *at == '*')) && !refused)
-            return true;
+        const int close = closeness(at, strcspn(at, ";, \t"), name);
+        if (length > 0 && close > best) {
+            best = close;
+            weight = read_weight(at, length);
+        }
         at += length;
     }
-    return false;
+    return weight;
+}
+
+bool rfi_accepts_gzip(const char *header)
+{
+    return rfi_accept_weight(header, "gzip") > 0;
 }

@@ -202,7 +202,18 @@ void rfi_log_security(const rfi_call *call, const char *message)
                                  .n_metadata = sizeof pairs / sizeof *pairs});
 }
 
-/* A field's name travels as the error's context: it was put there where the field was looked at. */
+/* A field's name travels as the error's context, which was put there where the field was looked at, or as the first word of
+ * the sentence: "conditions: the table has no column ...". */
+static const char *field_of(rfi_call *call, const rf_error *err)
+{
+    const size_t n = strspn(err->message, "abcdefghijklmnopqrstuvwxyz_");
+    if (err->context[0])
+        return err->context;
+    if (n == 0 || err->message[n] != ':' || err->message[n + 1] != ' ')
+        return "body";
+    return rfi_call_text(call, "%.*s", (int)n, err->message);
+}
+
 void rfi_reply_error(rfi_call *call, const rf_error *err)
 {
     const rfi_failure failure = rfi_failure_of(err->code);
@@ -210,7 +221,7 @@ void rfi_reply_error(rfi_call *call, const rf_error *err)
     rf_buf_init(&details);
     rfi_json_open(&details, '{');
     if (failure == RFI_VALIDATION_ERROR)
-        rfi_json_put_text(&details, err->context[0] ? err->context : "body", err->message);
+        rfi_json_put_text(&details, field_of(call, err), err->message);
     rfi_json_close(&details, '}');
     if (rfi_failure_status(failure) >= 500)
         log_failure(call, err, failure);

@@ -34,7 +34,7 @@ typedef struct rf_accounts rf_accounts;
 enum {
     RF_REFRESH_TOKEN_SIZE = 44, /* 43 characters of base64url and the NUL */
     RF_EMAIL_BYTES_MAX = 254,
-    RF_NAME_BYTES_MAX = 200,
+    RF_NAME_BYTES_MAX = 400, /* 100 letters of any script */
 };
 
 typedef struct rf_accounts_options {

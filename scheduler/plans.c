@@ -169,7 +169,12 @@ rf_code rfi_params_finish(const rf_scheduler *s, rf_params *params, int64_t n_ro
         snprintf(text, sizeof text, "%d", s->options.default_epochs);
         RF_TRY(rf_params_set(params, "epochs", text, err));
     }
-    RF_TRY(rf_params_finish(params, n_rows, false, err));
+    rc = rf_params_finish(params, n_rows, false, err);
+    if (rc == RF_USAGE && err) { /* which field of a request it is about */
+        char why[sizeof err->message];
+        snprintf(why, sizeof why, "%s", err->message);
+        rc = rf_fail(err, rc, "model_config: %.230s", why);
+    }
 out:
     return rc;
 }

@@ -33,7 +33,9 @@ static void a_range_is_read_as_the_standard_says(void **state)
         {"bytes=1-2,4-5", RFI_RANGE_WHOLE, 0, 0},
         {"bytes=--1", RFI_RANGE_WHOLE, 0, 0},
         {"bytes= 1-2", RFI_RANGE_WHOLE, 0, 0},
-        {"bytes=9999999999999999999999-", RFI_RANGE_WHOLE, 0, 0},
+        {"bytes=9999999999999999999999-", RFI_RANGE_OUTSIDE, 0, 0},
+        {"bytes=990-9999999999999999999999", RFI_RANGE_PART, 990, 10},
+        {"bytes=-9999999999999999999999", RFI_RANGE_PART, 0, 1000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t offset = 0, length = 0;
@@ -43,6 +45,29 @@ static void a_range_is_read_as_the_standard_says(void **state)
     }
     int64_t offset, length;
     assert_int_equal(rfi_range_read("bytes=0-", 0, &offset, &length), RFI_RANGE_OUTSIDE);
+}
+
+static void what_is_named_weighs_more_than_a_star(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        int weight;
+    } cases[] = {
+        {NULL, 0},
+        {"text/html", 1000},
+        {"TEXT/HTML;q=0.5", 500},
+        {"text/*;q=0.3, */*;q=0.9", 300},
+        {"text/html;q=0, */*", 0},
+        {"application/json", 0},
+        {"*/*;q=0.125", 125},
+        {"text/html;level=1; q=0.7", 700},
+        {"text/htmlx, text/htm", 0},
+        {"text/html;q=9", 1000},
+        {"text/html;q=", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(rfi_accept_weight(cases[i].header, "text/html"), cases[i].weight);
 }
 
 static void gzip_is_taken_only_by_those_who_say_so(void **state)
@@ -58,6 +83,7 @@ static void gzip_is_taken_only_by_those_who_say_so(void **state)
     assert_false(rfi_accepts_gzip("gzip;q=0"));
     assert_false(rfi_accepts_gzip("gzip;q=0.000"));
     assert_false(rfi_accepts_gzip("xgzip"));
+    assert_false(rfi_accepts_gzip("*, gzip;q=0"));
 }
 
 static void a_burst_is_allowed_and_then_one_each_share_of_the_minute(void **state)
@@ -217,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_is_read_as_the_standard_says),
+        cmocka_unit_test(what_is_named_weighs_more_than_a_star),
         cmocka_unit_test(gzip_is_taken_only_by_those_who_say_so),
         cmocka_unit_test(a_burst_is_allowed_and_then_one_each_share_of_the_minute),
         cmocka_unit_test(a_crowd_of_addresses_does_not_free_the_one_that_is_limited),

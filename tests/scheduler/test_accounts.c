@@ -115,7 +115,7 @@ static void email_is_taken_once_in_any_case(void **state)
 static void what_cannot_be_an_account_names_its_field(void **state)
 {
     (void)state;
-    static char long_email[300], long_name[300];
+    static char long_email[300], long_name[500];
     memset(long_email, 'a', sizeof long_email - 1);
     memcpy(long_email + 60, "@", 1);
     memset(long_name, 'n', sizeof long_name - 1);

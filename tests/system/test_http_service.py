@@ -199,6 +199,9 @@ class Generation(ServiceCase):
         self.assertRegex(page.headers["Content-Security-Policy"],
                          r"^default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-[A-Za-z0-9+/=]+'$")
         self.assertIn(b"<!DOCTYPE html>", page.body[:20])
+        for accept in ["text/html;q=0", "text/html;q=0.1, application/json", "*/*", "image/png"]:
+            self.assertEqual(user.ok("GET", f"/generation/report/{job}", headers={"Accept": accept}).headers["Content-Type"],
+                             "application/json", accept)
 
     def test_a_stream_without_events_still_tells_the_state(self):
         service = self.serve(WORKERS="0", REQUIRE_APPROVAL="true", EVENT_PING_SECONDS="0.2")
@@ -244,8 +247,12 @@ class Generation(ServiceCase):
         self.assertEqual(checked["cost"]["steps"], 800)
         self.assertGreater(checked["cost"]["estimated_s"], 0)
         self.assertEqual(user.ok("GET", "/generation/requests").data["items"], [])
-        reply = user.send("POST", "/generation-v2/validate", {**ask, "conditions": {"nothing": "1"}})
-        self.assertEqual(reply.status, 422)
+        for more, field in [({"conditions": {"nothing": "1"}}, "conditions"), ({"model_config": {"batch_size": 7}}, "model_config")]:
+            reply = user.send("POST", "/generation-v2/validate", {**ask, **more})
+            self.assertEqual((reply.status, list(reply.error["details"])), (422, [field]), reply.body)
+        reply = user.send("POST", "/generation-v2/validate", '{"dataset_id": 99999999999999999999}', {"Content-Type": "application/json"})
+        self.assertEqual(reply.status, 400)
+        self.assertIn("a number is too large", reply.error["message"])
         job = user.ok("POST", "/generation-v2/start", {**ask, "conditions": {"region": "north"},
                                                        "model_config": {"model_type": "tvae", "epochs": 20, "batch_size": 100}}).data["id"]
         user.wait(job)
