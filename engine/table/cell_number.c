@@ -4,7 +4,7 @@
 
 #include "core/text.h"
 
-enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15, DECIMALS_MAX = 17, POWER_MAX = 100000 };
+enum { LONGEST_NUMBER = 1100, WIDE_DIGITS = 15, SIGNIFICANT_MAX = 16, DECIMALS_MAX = 17, POWER_MAX = 100000 };
 
 static const int64_t largest_whole = 9007199254740992; /* 2^53 */
 static const double fixed_most = 1e15;                 /* beyond, digits after the point mean nothing */
@@ -27,6 +27,26 @@ void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from
     into->minus |= from->minus;
     into->exponent |= from->exponent;
     into->shortest |= from->shortest;
+    into->scientific |= from->scientific;
+    if (from->significant > into->significant)
+        into->significant = from->significant;
+    into->n_exponents += from->n_exponents;
+}
+
+/* With plain numbers among them the digits of those count too: none has more than the largest before the point and the
+ * finest behind it. */
+int32_t rfi_number_decimals(const rfi_number_facts *facts, int64_t n, double most)
+{
+    if (!facts->scientific || facts->shortest)
+        return facts->shortest ? -1 : facts->decimals;
+    int32_t digits = facts->significant;
+    if (facts->n_exponents < n) {
+        int32_t plain = facts->decimals;
+        for (double power = 1.0; power <= most && plain <= SIGNIFICANT_MAX; power *= 10.0)
+            plain++;
+        digits = plain > digits ? plain : digits;
+    }
+    return digits <= SIGNIFICANT_MAX ? -1 - digits : -1;
 }
 
 /* The parts of a number's text, found in one pass. */
@@ -117,8 +137,11 @@ static void note_exponent(rfi_number_facts *facts, const number_parts *parts, do
         decimals--;
     facts->exponent = true;
     facts->min_written = 0;
-    if (decimals > DECIMALS_MAX || fabs(value) >= fixed_most)
-        facts->shortest = true;
+    facts->n_exponents++;
+    if (parts->significant > facts->significant)
+        facts->significant = parts->significant;
+    if (decimals > DECIMALS_MAX || fabs(value) >= fixed_most || parts->significant > WIDE_DIGITS)
+        facts->scientific = true;
     else if (decimals > facts->decimals)
         facts->decimals = (int32_t)decimals;
 }
@@ -126,11 +149,11 @@ static void note_exponent(rfi_number_facts *facts, const number_parts *parts, do
 static void note_writing(rfi_number_facts *facts, const number_parts *parts, double value)
 {
     facts->minus |= parts->minus;
-    facts->shortest |= parts->significant > WIDE_DIGITS && parts->n_fraction;
     if (parts->exponent) {
         note_exponent(facts, parts, value);
         return;
     }
+    facts->shortest |= parts->significant > WIDE_DIGITS && parts->n_fraction;
     const int32_t written = parts->n_fraction > INT32_MAX ? INT32_MAX : (int32_t)parts->n_fraction;
     rfi_number_note_decimals(facts, parts->mantissa_end, written);
     facts->shortest |= facts->decimals > DECIMALS_MAX;

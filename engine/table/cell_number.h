@@ -30,9 +30,15 @@ typedef struct rfi_number_facts {
     bool minus;          /* one had a sign                                              */
     bool exponent;       /* one had an exponent: its text does not come back            */
     bool shortest;       /* one has no short form with a fixed number of digits         */
+    bool scientific;     /* one has an exponent that makes that form too long           */
+    int32_t significant; /* most digits in front of an exponent                         */
+    int64_t n_exponents; /* numbers that had one                                        */
 } rfi_number_facts;
 
 #define RFI_NUMBER_FACTS_NONE ((rfi_number_facts){.min_written = INT32_MAX})
+
+/* What rf_field has in `decimals`, for n numbers of magnitude `most` at the most. */
+int32_t rfi_number_decimals(const rfi_number_facts *facts, int64_t n, double most);
 
 void rfi_number_facts_merge(rfi_number_facts *into, const rfi_number_facts *from);
 

@@ -101,10 +101,11 @@ static rf_code refuse_ragged(const block_slot *slot, rf_error *err)
         if (cells != (size_t)file->n_columns) {
             if (cells == 1 && (end == begin || data[begin] == '\r'))
                 return rf_fail(err, RF_INPUT,
-                               "%s, line %lld: the line is empty, but the table has %d columns", file->name,
-                               (long long)line, file->n_columns);
-            return rf_fail(err, RF_INPUT, "%s, line %lld: %zu cell%s where the table has %d columns",
-                           file->name, (long long)line, cells, cells == 1 ? "" : "s", file->n_columns);
+                               "%s, line %lld: the line is empty, but the table has %d column%s", file->name,
+                               (long long)line, file->n_columns, file->n_columns == 1 ? "" : "s");
+            return rf_fail(err, RF_INPUT, "%s, line %lld: %zu cell%s where the table has %d column%s",
+                           file->name, (long long)line, cells, cells == 1 ? "" : "s", file->n_columns,
+                           file->n_columns == 1 ? "" : "s");
         }
         for (; begin <= end && begin < size; begin++)
             line += data[begin] == file->syntax.newline;

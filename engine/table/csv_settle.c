@@ -88,13 +88,23 @@ static void fill_field(column_work *work, rf_kind kind)
     work->settle->table->columns[work->c].n_misfit = work->n_misfit;
 }
 
+static int32_t decimals_of(const column_work *work)
+{
+    const rfi_number_facts *numbers = &work->read->facts.numbers;
+    double most = 0.0;
+    if (numbers->scientific)
+        for (int64_t r = 0; r < work->n_rows; r++)
+            most = fabs(work->read->values[r]) > most ? fabs(work->read->values[r]) : most;
+    return rfi_number_decimals(numbers, work->n_rows - work->n_missing, most);
+}
+
 static rf_code finish_values(column_work *work, rf_kind kind, rf_error *err)
 {
     const rfi_number_facts *numbers = &work->read->facts.numbers;
     const int32_t min_written = numbers->min_written == INT32_MAX ? 0 : numbers->min_written;
     fill_field(work, kind);
     if (kind != RF_KIND_DATETIME) {
-        work->field->decimals = kind == RF_KIND_INTEGER ? 0 : numbers->shortest ? -1 : numbers->decimals;
+        work->field->decimals = kind == RF_KIND_INTEGER ? 0 : decimals_of(work);
         work->field->min_decimals = min_written < DECIMALS_MAX ? min_written : DECIMALS_MAX;
     }
     rfi_table_take_values(work->settle->table, work->c, work->read->values);
@@ -153,7 +163,8 @@ static bool few_whole(const column_work *work, const rfi_number_facts *numbers, 
 
 static rf_kind number_kind(const rfi_number_facts *numbers)
 {
-    return numbers->decimals == 0 && !numbers->shortest ? RF_KIND_INTEGER : RF_KIND_CONTINUOUS;
+    return numbers->decimals == 0 && !numbers->shortest && !numbers->scientific ? RF_KIND_INTEGER
+                                                                                : RF_KIND_CONTINUOUS;
 }
 
 static bool maybe_dates(const rfi_number_facts *numbers, double least, double most)

@@ -145,6 +145,23 @@ static char find_delimiter(const rfi_csv_file *file, size_t end)
     return best;
 }
 
+/* Excel's own line before the header, "sep=;", names the delimiter and is no row. 0 without one. */
+static char take_sep_line(rfi_csv_file *file)
+{
+    static const char word[] = "sep=";
+    const char *line = file->data + file->header_begin;
+    const size_t left = file->size_bytes - file->header_begin;
+    size_t n = sizeof word; /* with the delimiter */
+    if (left <= n || !rf_text_equal_nocase(line, sizeof word - 1, word) ||
+        !memchr(candidates, line[n - 1], sizeof candidates))
+        return 0;
+    n += line[n] == '\r' && n + 1 < left && line[n + 1] == '\n';
+    if (!is_line_byte(line[n]))
+        return 0;
+    file->header_begin += n + 1;
+    return line[sizeof word - 1];
+}
+
 /* ---- the parts of the file ----------------------------------------------------------------- */
 
 static rf_code find_body(rfi_csv_file *file, bool no_header, rf_error *err)
@@ -176,6 +193,12 @@ static rf_code find_body(rfi_csv_file *file, bool no_header, rf_error *err)
     return RF_OK;
 }
 
+static void skip_empty_lines(rfi_csv_file *file)
+{
+    while (file->header_begin < file->size_bytes && is_line_byte(file->data[file->header_begin]))
+        file->header_begin++;
+}
+
 rf_code rfi_csv_sniff(rfi_csv_file *file, rf_dialect *dialect, const rf_table_options *options,
                       char delimiter, rf_error *err)
 {
@@ -184,8 +207,9 @@ rf_code rfi_csv_sniff(rfi_csv_file *file, rf_dialect *dialect, const rf_table_op
     RF_TRY(refuse_foreign(file, err));
     dialect->bom = file->size_bytes >= 3 && memcmp(file->data, "\xEF\xBB\xBF", 3) == 0;
     file->header_begin = dialect->bom ? 3 : 0;
-    while (file->header_begin < file->size_bytes && is_line_byte(file->data[file->header_begin]))
-        file->header_begin++;
+    skip_empty_lines(file);
+    const char named = take_sep_line(file);
+    skip_empty_lines(file);
     file->body_end = file->size_bytes;
     while (file->body_end > file->header_begin && is_line_byte(file->data[file->body_end - 1]))
         file->body_end--;
@@ -194,6 +218,8 @@ rf_code rfi_csv_sniff(rfi_csv_file *file, rf_dialect *dialect, const rf_table_op
     const size_t end = sample_end(file);
     find_newline(file, dialect, end);
     file->syntax.latin1 = options->latin1;
+    if (named && !options->delimiter) /* it knows better than the name of the file */
+        delimiter = named;
     file->syntax.delimiter = delimiter ? delimiter : find_delimiter(file, end);
     dialect->delimiter = file->syntax.delimiter;
     RF_TRY(find_body(file, options->no_header, err));

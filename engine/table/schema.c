@@ -121,10 +121,10 @@ static void load_field(rf_field *field, rf_arena *arena, rf_reader *reader)
         field->missing_text = NULL;
     if (!(flags & FLAG_REGEX))
         field->regex = NULL;
-    reader->failed |= kind >= RF_KIND_COUNT || field->decimals < -1 || field->decimals > DECIMALS_MAX ||
-                      field->min_decimals < 0 || field->min_decimals > DECIMALS_MAX ||
-                      field->utc_offset_s < -86400 || field->utc_offset_s > 86400 ||
-                      (field->kind == RF_KIND_DATETIME && !field->datetime_format);
+    reader->failed |=
+        kind >= RF_KIND_COUNT || field->decimals < -DECIMALS_MAX || field->decimals > DECIMALS_MAX ||
+        field->min_decimals < 0 || field->min_decimals > DECIMALS_MAX || field->utc_offset_s < -86400 ||
+        field->utc_offset_s > 86400 || (field->kind == RF_KIND_DATETIME && !field->datetime_format);
 }
 
 static bool is_delimiter(char c)

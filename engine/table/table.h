@@ -47,7 +47,8 @@ typedef struct rf_field {
                           "name.2", "name.3" for repeats                                               */
     rf_kind kind;
     int32_t decimals;     /* digits after the point that every value fits (0..17), final zeros not
-                              counted, so 0 for whole numbers; -1: shortest form                       */
+                              counted, so 0 for whole numbers; -1: shortest form; -1 - n: the same
+                              of the value rounded to n digits (1..16), as numbers with an exponent had */
     int32_t min_decimals; /* digits always written ("67.0": 1); may be more than decimals             */
     const char *datetime_format; /* strftime form, see datetime.h; NULL unless datetime                */
     int32_t utc_offset_s;        /* of the first text, when the format has a zone                      */

@@ -1,9 +1,11 @@
 #include "engine/transform/transform.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/text.h"
 #include "engine/table/datetime.h"
 #include "engine/transform/transform_internal.h"
 
@@ -158,6 +160,15 @@ static double round_decimals(double value, int32_t decimals)
     return rint(value * power[decimals]) / power[decimals];
 }
 
+/* To n digits from the first that is not 0, as printf rounds: exactly, half to even. */
+static double round_digits(double value, int n)
+{
+    char text[40];
+    double rounded;
+    const int length = snprintf(text, sizeof text, "%.*e", n - 1, value);
+    return rf_parse_f64(text, (size_t)length, &rounded) ? rounded : value;
+}
+
 /* A format without a day ("%Y-%m", "%H:%M") has no unit of seconds: what its text says is the value. */
 static double round_by_text(double value, const rf_field *field)
 {
@@ -183,6 +194,12 @@ static double round_datetime(double value, const rf_field *field)
     return rint(value * per_second) / per_second;
 }
 
+int rfi_number_shift(const rfi_number *number)
+{
+    const double low = fabs(number->low), high = fabs(number->high), most = low > high ? low : high;
+    return most < 1e-100 ? -ilogb(most) : 0;
+}
+
 double rfi_number_unit(const rf_field *field)
 {
     static const double unit[] = {1e0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,
@@ -202,7 +219,8 @@ double rfi_number_settle(const rfi_column *column, const rf_field *field, double
     else if (field->kind == RF_KIND_DATETIME)
         settled = round_datetime(value, field);
     else
-        settled = round_decimals(value, field->decimals);
+        settled = field->decimals < -1 ? round_digits(value, -1 - field->decimals)
+                                       : round_decimals(value, field->decimals);
     settled = settled > column->number.low ? settled : column->number.low; /* a NaN becomes the lowest */
     return settled < column->number.high ? settled : column->number.high;
 }

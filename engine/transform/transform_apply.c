@@ -132,10 +132,13 @@ typedef struct encoder {
     rfi_density density;
     double mean[RF_MIXTURE_MAX],
         width[RF_MIXTURE_MAX]; /* of the kept components; width: 4 standard deviations */
+    int shift;
 } encoder;
 
-static void prepare_encoder(encoder *out, const rf_mixture *mixture)
+static void prepare_encoder(encoder *out, const rfi_number *number)
 {
+    const rf_mixture *mixture = &number->mixture;
+    out->shift = rfi_number_shift(number);
     rfi_density_of(mixture, &out->density);
     for (int32_t j = 0; j < mixture->n_kept; j++) {
         out->mean[j] = mixture->mean[mixture->kept[j]];
@@ -161,6 +164,8 @@ static void apply_lanes(const apply_job *job, int32_t i, const encoder *own, int
     int32_t choice[RFI_LANES];
     for (int j = 0; j < RFI_LANES; j++)
         value[j] = j < n && !isnan(values[j]) ? values[j] : column->number.mean;
+    for (int j = 0; own->shift && j < RFI_LANES; j++)
+        value[j] = ldexp(value[j], own->shift);
     draw_uniforms(job, i, first, uniform);
     rfi_step_best()->pick(&own->density, mixture->kept, mixture->n_kept, value, uniform, choice);
     for (int64_t j = 0; j < n; j++) {
@@ -184,7 +189,7 @@ static void apply_block(void *arg, int64_t task)
         if (column->role != RFI_ROLE_NUMBER)
             continue;
         encoder own;
-        prepare_encoder(&own, &column->number.mixture);
+        prepare_encoder(&own, &column->number);
         for (int64_t row = first; row < end; row += RFI_LANES)
             apply_lanes(job, i, &own, row, end - row < RFI_LANES ? end - row : RFI_LANES);
     }

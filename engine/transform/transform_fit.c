@@ -74,6 +74,7 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
     const double *values = job->table->columns[i].values;
     double *present = NULL;
     int64_t n;
+    int shift;
     const int64_t n_rows = job->table->n_rows;
     RF_TRY(measure(column, &job->table->schema.fields[i], values, n_rows, err));
     if (column->n_missing == n_rows) {
@@ -94,11 +95,14 @@ static rf_code fit_number(const fit_job *job, int32_t i, rf_error *err)
     const rf_mixture_options options = {
         .seed = job->options.seed, .column = (uint32_t)i, .scaled_floor = !job->options.compat};
     RF_TRY(collect(column, values, n_rows, job->options.compat, &present, &n, err));
-    RF_TRY(rf_mixture_fit(&column->number.mixture, present, n, &options, err));
     if (!job->options.compat) {
         const double unit = rfi_number_unit(&job->table->schema.fields[i]);
         RF_TRY(rfi_atoms_learn(&column->number.atoms, present, n, unit, err));
     }
+    if ((shift = rfi_number_shift(&column->number)) != 0)
+        for (int64_t k = 0; k < n; k++)
+            present[k] = ldexp(present[k], shift);
+    RF_TRY(rf_mixture_fit(&column->number.mixture, present, n, &options, err));
     if (column->n_missing > 0 && !job->options.compat)
         column->missing_code = column->number.mixture.n_kept;
 out:

@@ -20,11 +20,15 @@ typedef enum rfi_role {
 } rfi_role;
 
 typedef struct rfi_number {
-    double low, high; /* observed range                                                      */
-    double mean;      /* of the present values; in compat it stands for the missing ones     */
-    rf_mixture mixture;
-    rfi_atoms atoms;  /* none in compat */
+    double low, high;   /* observed range                                                      */
+    double mean;        /* of the present values; in compat it stands for the missing ones     */
+    rf_mixture mixture; /* of the values times a power of two: rfi_number_shift */
+    rfi_atoms atoms;    /* none in compat */
 } rfi_number;
+
+/* A power of two that brings a column of numbers below 1e-100 near 1, since their squares are none to a double; else 0. The
+ * mixture is of the values times 2^shift. */
+int rfi_number_shift(const rfi_number *number);
 
 /* Parallel to the schema's fields. */
 typedef struct rfi_column {

@@ -55,6 +55,7 @@ static void invert_number(const invert_job *job, int32_t i, rf_column *out)
     const rfi_column *column = &job->transform->columns[f];
     const rf_field *field = &job->transform->schema.fields[f];
     const rf_mixture *mixture = &column->number.mixture;
+    const int shift = rfi_number_shift(&column->number);
     const double share =
         column->missing_code < 0 ? (double)column->n_missing / (double)job->transform->n_rows : 0.0;
     for (int64_t row = 0; row < job->rows->n_rows; row++) {
@@ -65,7 +66,10 @@ static void invert_number(const invert_job *job, int32_t i, rf_column *out)
             out->n_missing++;
             continue; /* the table's cells begin as NaN */
         }
-        const double value = rfi_atoms_snap(&column->number.atoms, decode_scalar(mixture, code, scalar));
+        double value = decode_scalar(mixture, code, scalar);
+        if (shift)
+            value = ldexp(value, -shift);
+        value = rfi_atoms_snap(&column->number.atoms, value);
         out->values[row] = rfi_number_settle(column, field, value);
     }
 }

@@ -86,6 +86,15 @@ static void infinity_late_among_few_values_is_found(void **state)
     rf_buf_free(&csv);
 }
 
+static void one_column_is_no_plural(void **state)
+{
+    csv_fixture *const f = *state;
+    rf_error err = {0};
+    assert_fails(csv_read_text(f, "a\n1\n2,3\n", NULL, &err), RF_INPUT,
+                 "line 3: 2 cells where the table has 1");
+    assert_null(strstr(err.message, "columns"));
+}
+
 static void one_row_may_be_allowed(void **state)
 {
     csv_fixture *const f = *state;
@@ -228,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_bad_file_gets_its_sentence, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(infinity_late_among_few_values_is_found, csv_set_up, csv_tear_down),
+        cmocka_unit_test_setup_teardown(one_column_is_no_plural, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(one_row_may_be_allowed, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(a_cell_that_does_not_fit_its_declared_kind_is_refused, csv_set_up,
                                         csv_tear_down),

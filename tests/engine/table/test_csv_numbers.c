@@ -67,6 +67,9 @@ static void assert_same_facts(const rfi_number_facts *a, const rfi_number_facts 
     assert_int_equal(a->minus, b->minus);
     assert_int_equal(a->exponent, b->exponent);
     assert_int_equal(a->shortest, b->shortest);
+    assert_int_equal(a->scientific, b->scientific);
+    assert_int_equal(a->significant, b->significant);
+    assert_int_equal(a->n_exponents, b->n_exponents);
 }
 
 /* A copy of exactly these bytes, so that reading past them is seen; the last cell ends the bytes. */

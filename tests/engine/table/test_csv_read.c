@@ -28,6 +28,13 @@ static const example examples[] = {
     {"semicolons", "a;b\n1;x\n2;y\n", "integer categorical", NULL},
     {"tabs", "a\tb\n1\tx\n2\ty\n", "integer categorical", NULL},
     {"bars", "a|b\n1|x\n2|y\n", "integer categorical", NULL},
+    {"Excel's line that names the delimiter", "sep=;\na,1;b\n1;x\n2;y\n", "integer categorical",
+     "a,1;b\n1;x\n2;y\n"},
+    {"the same behind a byte order mark, with tabs", "\xEF\xBB\xBFSep=\t\r\na\tb\r\n1\tx\r\n2\ty\r\n",
+     "integer categorical",
+     "\xEF\xBB\xBF"
+     "a\tb\r\n1\tx\r\n2\ty\r\n"},
+    {"a header that only begins like it", "sep=;x\n1;2\n3;4\n", "integer integer", NULL},
     {"a delimiter in quotes does not count", "a;b\n\"1,2,3,4\";x\n\"2,3,4,5\";y\n", "categorical categorical",
      NULL},
     {"one column", "a\n3.5\n4.25\n", "continuous", NULL},
@@ -174,6 +181,30 @@ static void values_and_codes_are_where_they_belong(void **state)
     assert_true(columns[2].values[0] == 86400 && isnan(columns[2].values[1]) &&
                 columns[2].values[2] == -86400);
     assert_string_equal(f->table->schema.fields[2].datetime_format, "%Y-%m-%d");
+}
+
+/* Digits after the point do not tell how long 6.02e23 and 1.6e-19 were; digits in front of the exponent do. */
+static void digits_before_an_exponent_are_learned(void **state)
+{
+    static const struct {
+        const char *csv;
+        int32_t decimals;
+    } cases[] = {
+        {"a\n1.61e-19\n9.1094e-31\n2e-300\n", -1 - 5},
+        {"a\n6.022e23\n2.998E+08\n", -1 - 4},
+        {"a\n6.02e23\n12.5\n", -1},         /* a plain one might have as many digits as the largest */
+        {"a\n1e-20\n0.25\n12.5\n", -1 - 4}, /* two in front of the point, two behind it */
+        {"a\n1e-20\n0.1234567890123456\n", -1},
+        {"a\n1.2345678901234567e-20\n1e-3\n", -1},
+        {"a\n1e-3\n2.5E2\n", 3},
+    };
+    csv_fixture *const f = *state;
+    rf_error err = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_ok(csv_read_text(f, cases[i].csv, NULL, &err));
+        assert_int_equal(f->table->schema.fields[0].kind, RF_KIND_CONTINUOUS);
+        assert_int_equal(f->table->schema.fields[0].decimals, cases[i].decimals);
+    }
 }
 
 static void digits_are_learned(void **state)
@@ -396,6 +427,7 @@ int main(void)
                                         csv_tear_down),
         cmocka_unit_test_setup_teardown(values_and_codes_are_where_they_belong, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(digits_are_learned, csv_set_up, csv_tear_down),
+        cmocka_unit_test_setup_teardown(digits_before_an_exponent_are_learned, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(labels_are_unique_and_noted, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(a_header_that_looks_like_a_row_is_noted, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(a_table_without_a_header_gets_names, csv_set_up, csv_tear_down),

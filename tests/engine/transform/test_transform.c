@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "core/notes.h"
+#include "core/text.h"
 #include "engine/table/datetime.h"
 #include "engine/transform/transform_internal.h"
 #include "transform_trip.h"
@@ -278,6 +279,29 @@ static void components_are_drawn_by_their_probability(void **state)
     rf_table_free(same);
 }
 
+/* Two heaps of numbers whose squares are none to a double. */
+static void smallest_numbers_keep_their_shape_and_digits(void **state)
+{
+    (void)state;
+    rf_field fields[] = {rig_field("tiny", RF_KIND_CONTINUOUS), rig_field("x", RF_KIND_CONTINUOUS)};
+    fields[0].decimals = -1 - 3;
+    rf_table *table = rig_table(fields, 2, 1000);
+    for (int64_t row = 0; row < 1000; row++) {
+        const double heap = row % 2 ? 1e-300 : 9e-300;
+        rig_number(table, 0, row, heap + 1e-302 * (double)(row % 50));
+        rig_number(table, 1, row, (double)row);
+    }
+    trip t = trip_make(table, &trip_options);
+    assert_true(t.transform->columns[0].number.mixture.n_kept >= 2);
+    for (int64_t row = 0; row < 1000; row++) {
+        const double before = table->columns[0].values[row], after = t.back->columns[0].values[row];
+        char text[40];
+        assert_near(after / 1e-300, before / 1e-300, 0.02);
+        assert_true(rf_format_f64(text, after) <= strlen("1.23e-300"));
+    }
+    trip_end(&t);
+}
+
 static void halves_round_to_even(void **state)
 {
     (void)state;
@@ -405,6 +429,7 @@ int main(void)
         cmocka_unit_test(scalars_are_cut_at_both_ends),
         cmocka_unit_test(components_are_drawn_by_their_probability),
         cmocka_unit_test(halves_round_to_even),
+        cmocka_unit_test(smallest_numbers_keep_their_shape_and_digits),
         cmocka_unit_test(missing_cells_keep_company_with_other_columns),
         cmocka_unit_test(compat_puts_missing_numbers_back_at_random),
         cmocka_unit_test(datetimes_keep_the_unit_of_their_format),
