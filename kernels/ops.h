@@ -334,6 +334,27 @@ typedef struct rf_decode {
  * in one go where each part takes up what the one before it wrote.
  */
 
+enum { RF_BATCHES_MAX = 2 };
+
+/* What a step draws: noise and conditions of n batches, and the real rows. */
+typedef struct rf_draw_batches {
+    int32_t n;
+    rf_draw_normal normal[RF_BATCHES_MAX];
+    rf_draw_conditions conditions[RF_BATCHES_MAX]; /* out NULL: none       */
+    rf_draw_rows rows;                             /* layout NULL: none    */
+} rf_draw_batches;
+
+/* Batches side by side, each with statistics or noise of its own. */
+typedef struct rf_batchnorm_batches {
+    int32_t n;
+    rf_batchnorm_relu batch[RF_BATCHES_MAX];
+} rf_batchnorm_batches;
+
+typedef struct rf_activate_batches {
+    int32_t n;
+    rf_activate batch[RF_BATCHES_MAX]; /* of the same layout and shape */
+} rf_activate_batches;
+
 /* A layer of the critic, the last one with the head. */
 typedef struct rf_critic_layer {
     rf_affine affine;
@@ -394,6 +415,9 @@ typedef struct rf_step_tick {
     X(reconstruct, rf_reconstruct)                    \
     X(latent_back, rf_latent_back)                    \
     X(decode, rf_decode)                              \
+    X(draw_batches, rf_draw_batches)                  \
+    X(batchnorm_batches, rf_batchnorm_batches)        \
+    X(activate_batches, rf_activate_batches)          \
     X(critic_layer, rf_critic_layer)                  \
     X(critic_first, rf_critic_first)                  \
     X(gradient_penalty, rf_gradient_penalty)

@@ -7,6 +7,29 @@
 
 #include "kernels/ops.h"
 
+static inline void rf_parts_draw_batches(rf_device *device, const rf_draw_batches *op)
+{
+    for (int32_t i = 0; i < op->n; i++) {
+        device->ops->draw_normal(device, &op->normal[i]);
+        if (op->conditions[i].out)
+            device->ops->draw_conditions(device, &op->conditions[i]);
+    }
+    if (op->rows.layout)
+        device->ops->draw_rows(device, &op->rows);
+}
+
+static inline void rf_parts_batchnorm_batches(rf_device *device, const rf_batchnorm_batches *op)
+{
+    for (int32_t i = 0; i < op->n; i++)
+        device->ops->batchnorm_relu(device, &op->batch[i]);
+}
+
+static inline void rf_parts_activate_batches(rf_device *device, const rf_activate_batches *op)
+{
+    for (int32_t i = 0; i < op->n; i++)
+        device->ops->activate(device, &op->batch[i]);
+}
+
 static inline void rf_parts_critic_layer(rf_device *device, const rf_critic_layer *op)
 {
     device->ops->affine(device, &op->affine);

@@ -58,7 +58,7 @@ static void place_training(rfi_ctgan *m, rfi_slab *slab)
     m->ring = rfi_slab_floats(slab, RFI_RING_STEPS, RFI_LOSSES);
     rfi_generator_place_training(m, slab);
     rfi_critic_place(m, slab);
-    m->fake = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
+    m->fake = rfi_slab_floats(slab, (size_t)m->generator.trained.n * b, (size_t)m->d);
     m->real_scalars = rfi_slab_floats(slab, b, (size_t)layout->n_scalars);
     m->real_codes = rfi_slab_take(slab, b * (size_t)layout->n_codes, sizeof *m->real_codes);
     m->real_entries = rfi_slab_take(slab, (size_t)m->b, sizeof *m->real_entries);
@@ -257,57 +257,55 @@ static void detach(rf_model *model)
 
 /* ------------------------------------------------------------------ training */
 
-static void draw_real(rfi_ctgan *m)
+static rf_draw_rows real_rows(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const uint64_t seed = m->base.setup.seed;
-    device->ops->draw_rows(
-        device,
-        &(rf_draw_rows){.n = m->b,
-                        .entries = m->c ? m->generator.entries : NULL,
-                        .out_entries = m->c ? m->real_entries : NULL,
-                        .out_scalars = m->real_scalars,
-                        .out_codes = m->real_codes,
-                        .layout = m->base.setup.layout,
-                        .table = &m->table,
-                        .conditions = m->c ? &m->conditions : NULL,
-                        .noise = {.seed = seed, .step = m->critic_step, .purpose = RF_DRAW_ROWS},
-                        .permute = {.seed = seed, .step = m->critic_step, .purpose = RF_DRAW_PERMUTE}});
+    return (rf_draw_rows){.n = m->b,
+                          .entries = m->c ? rfi_entries_of(m, RFI_FOR_CRITIC) : NULL,
+                          .out_entries = m->c ? m->real_entries : NULL,
+                          .out_scalars = m->real_scalars,
+                          .out_codes = m->real_codes,
+                          .layout = m->base.setup.layout,
+                          .table = &m->table,
+                          .conditions = m->c ? &m->conditions : NULL,
+                          .noise = {.seed = seed, .step = m->critic_step, .purpose = RF_DRAW_ROWS},
+                          .permute = {.seed = seed, .step = m->critic_step, .purpose = RF_DRAW_PERMUTE}};
 }
 
-static void train_critic(rfi_ctgan *m)
+static rfi_generator_draws draws_of(const rfi_ctgan *m, int whose)
 {
-    rfi_generator_forward(m, &(rfi_generator_draws){.seed = m->base.setup.seed,
-                                                    .step = m->critic_step,
-                                                    .noise = RF_DRAW_NOISE_D,
-                                                    .condition = RF_DRAW_COND_D,
-                                                    .fixed_entry = -1,
-                                                    .conditions = &m->conditions});
-    rfi_generator_activate(m, m->critic_step, RF_DRAW_GUMBEL_D);
-    draw_real(m);
-    rfi_critic_learn(m);
+    const bool critic = whose == RFI_FOR_CRITIC;
+    return (rfi_generator_draws){.seed = m->base.setup.seed,
+                                 .step = critic ? m->critic_step : m->step,
+                                 .noise = critic ? RF_DRAW_NOISE_D : RF_DRAW_NOISE_G,
+                                 .condition = critic ? RF_DRAW_COND_D : RF_DRAW_COND_G,
+                                 .gumbel = critic ? RF_DRAW_GUMBEL_D : RF_DRAW_GUMBEL_G,
+                                 .fixed_entry = -1,
+                                 .conditions = &m->conditions};
 }
 
-static void train_generator(rfi_ctgan *m)
+static void generate(rfi_ctgan *m, const rfi_generator_draws *draws, const rf_draw_rows *real)
 {
-    rfi_generator_forward(m, &(rfi_generator_draws){.seed = m->base.setup.seed,
-                                                    .step = m->step,
-                                                    .noise = RF_DRAW_NOISE_G,
-                                                    .condition = RF_DRAW_COND_G,
-                                                    .fixed_entry = -1,
-                                                    .conditions = &m->conditions});
-    rfi_generator_activate(m, m->step, RF_DRAW_GUMBEL_G);
-    rfi_critic_judge(m);
-    rfi_generator_learn(m);
+    rfi_generator_forward(m, &m->generator.trained, draws, real);
+    rfi_generator_activate(m, draws);
 }
 
-/* The same operations with the same arguments each time, so that a device may record it. */
+/* The same operations with the same arguments each time, so that a device may record it. The generator's weights change at the
+ * end only: the critic's batch and the generator's are made at once where there are two, and one after the other where
+ * the critic learns several times. */
 static void train_step(void *arg)
 {
     rfi_ctgan *m = arg;
-    for (int64_t k = 0; k < m->base.setup.params.discriminator_steps; k++)
-        train_critic(m);
-    train_generator(m);
+    const rfi_generator_draws draws[] = {draws_of(m, RFI_FOR_CRITIC), draws_of(m, RFI_FOR_GENERATOR)};
+    const rf_draw_rows real = real_rows(m);
+    for (int64_t k = 0; k < m->base.setup.params.discriminator_steps; k++) {
+        generate(m, draws, &real);
+        rfi_critic_learn(m);
+    }
+    if (m->generator.trained.n == 1)
+        generate(m, &draws[1], NULL);
+    rfi_critic_judge(m);
+    rfi_generator_learn(m);
 }
 
 static bool losses_of(const rf_model *model, const float *kept, rf_losses *out)
@@ -394,13 +392,15 @@ static void make_batch(void *arg)
     rfi_ctgan *m = arg;
     rf_device *device = m->base.setup.device;
     const rfi_batches *batches = &m->batches;
-    rfi_generator_forward(m, &(rfi_generator_draws){.seed = batches->seed,
-                                                    .step = batches->counter,
-                                                    .noise = RF_DRAW_SAMPLE_NOISE,
-                                                    .condition = RF_DRAW_SAMPLE_COND,
-                                                    .fixed_entry = batches->condition_entry,
-                                                    .conditions = &m->sampling});
-    device->ops->decode(device, &(rf_decode){.logits = rfi_mat(m->generator.logits, m->b, m->d),
+    rfi_generator_forward(m, &m->generator.sampled,
+                          &(rfi_generator_draws){.seed = batches->seed,
+                                                 .step = batches->counter,
+                                                 .noise = RF_DRAW_SAMPLE_NOISE,
+                                                 .condition = RF_DRAW_SAMPLE_COND,
+                                                 .fixed_entry = batches->condition_entry,
+                                                 .conditions = &m->sampling},
+                          NULL);
+    device->ops->decode(device, &(rf_decode){.logits = rfi_mat(m->generator.sampled.logits, m->b, m->d),
                                              .layout = m->base.setup.layout,
                                              .scalars = batches->scalars,
                                              .codes = batches->codes,

@@ -39,17 +39,25 @@ typedef struct rfi_generator_layer {
     int32_t hidden;     /* columns of that input which are hidden units and need gradients */
     rfi_tensor *w, *wc; /* (X - input_at, h), (C, h) or NULL                              */
     rfi_tensor *gamma, *beta;
-    float *a;                            /* (B, h) before the normalisation */
-    float *mean, *rstd, *dgamma, *dbeta; /* (h) */
+    float *dgamma, *dbeta; /* (h) */
 } rfi_generator_layer;
+
+/* What a forward pass works in: n batches, one below the other. Each has statistics of its own, so that batches may go together
+ * or one by one. */
+typedef struct rfi_generator_rows {
+    int32_t n;
+    float *x, *logits;                            /* (n B, X), (n B, D)                */
+    int32_t *entries, *columns;                   /* (n B) the condition of each row   */
+    float *a[RF_DIMS_MAX];                        /* (n B, h) before the normalisation */
+    float *mean[RF_DIMS_MAX], *rstd[RF_DIMS_MAX]; /* (n, h)                            */
+} rfi_generator_rows;
 
 typedef struct rfi_generator {
     int32_t n_layers, x_width, hidden; /* hidden = x_width - Z */
     rfi_generator_layer layers[RF_DIMS_MAX];
     rfi_tensor *w, *wc, *bias; /* the output layer: (X, D), (C, D), (D) */
-    float *x, *logits;
-    int32_t *entries, *columns; /* (B) the condition of each row */
-    float *dx, *dlogits;        /* (B, hidden), (B, D); only while training */
+    rfi_generator_rows sampled, trained;
+    float *dx, *dlogits; /* (B, hidden), (B, D); only while training */
     rfi_tensors tensors;
 } rfi_generator;
 
@@ -83,7 +91,7 @@ typedef struct rfi_ctgan {
     uint32_t *zero, *step, *critic_step;   /* counters in device memory: address the draws */
     rf_adam *generator_adam, *critic_adam; /* device */
     float *losses, *ring;                  /* device: of a step, of RFI_RING_STEPS steps */
-    float *fake;         /* (B, D) generated rows                                              */
+    float *fake;         /* generated rows, (B, D) of each batch that trains at once          */
     float *real_scalars; /* (B, n_scalars) real rows of a batch                                */
     uint16_t *real_codes;
     int32_t *real_entries; /* (B) */
@@ -96,6 +104,24 @@ typedef struct rfi_ctgan {
     rfi_batches batches;                     /* sampled rows on their way       */
 } rfi_ctgan;
 
+/* The generated rows, and their conditions, that the critic learns from and those that the generator does: the first and the last of the
+ * batches that were made at once. */
+enum { RFI_FOR_CRITIC, RFI_FOR_GENERATOR };
+static inline int32_t rfi_batch_of(const rfi_ctgan *m, int whose)
+{
+    return whose == RFI_FOR_CRITIC ? 0 : m->generator.trained.n - 1;
+}
+
+static inline float *rfi_fake_of(const rfi_ctgan *m, int whose)
+{
+    return m->fake + (int64_t)rfi_batch_of(m, whose) * m->b * m->d;
+}
+
+static inline int32_t *rfi_entries_of(const rfi_ctgan *m, int whose)
+{
+    return m->generator.trained.entries + (int64_t)rfi_batch_of(m, whose) * m->b;
+}
+
 /* ------------------------------------------------------------------ ctgan_generator.c */
 
 /* Sets the shapes and declares the tensors; places what sampling needs, and what training needs besides. */
@@ -103,19 +129,20 @@ void rfi_generator_shape(rfi_ctgan *m);
 void rfi_generator_place(rfi_ctgan *m, rfi_slab *slab);
 void rfi_generator_place_training(rfi_ctgan *m, rfi_slab *slab);
 
-/* Where one forward pass finds its random numbers; `step` counts the passes. */
+/* Where a batch finds its random numbers; `step` counts the batches. */
 typedef struct rfi_generator_draws {
     uint64_t seed;
     const uint32_t *step;
-    uint32_t noise, condition; /* purposes */
-    int32_t fixed_entry;       /* -1: conditions are drawn */
+    uint32_t noise, condition, gumbel; /* purposes */
+    int32_t fixed_entry;               /* -1: conditions are drawn */
     const rf_condition_table *conditions;
 } rfi_generator_draws;
 
-/* Noise and conditions to logits. */
-void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_draws *draws);
-/* Logits to generated rows in `fake`, with Gumbel noise of that purpose. */
-void rfi_generator_activate(rfi_ctgan *m, const uint32_t *step, uint32_t purpose);
+/* Noise and conditions to logits: draws[i] for each batch of rows. `real` rows are drawn beside them; NULL: none. */
+void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_generator_draws *draws,
+                           const rf_draw_rows *real);
+/* The training's logits to generated rows in `fake`. */
+void rfi_generator_activate(rfi_ctgan *m, const rfi_generator_draws *draws);
 /* From the gradient of `fake` (critic.g) to updated weights, and the next step. */
 void rfi_generator_learn(rfi_ctgan *m);
 

@@ -125,15 +125,15 @@ typedef struct critic_pass {
     float *loss;
 } critic_pass;
 
-static rf_affine first_of_fake(const rfi_ctgan *m)
+static rf_affine first_of_fake(const rfi_ctgan *m, int whose)
 {
     const rfi_critic_layer *layer = &m->critic.layers[0];
     return (rf_affine){.y = rows_of(m, layer->h, layer->width, FAKE, 1),
-                       .x = packs(m, m->fake, m->d),
+                       .x = packs(m, rfi_fake_of(m, whose), m->d),
                        .w = weights(layer->w),
                        .bias = layer->bias->w,
                        .gather = weights(layer->wc),
-                       .ids = layer->wc ? m->generator.entries : NULL,
+                       .ids = layer->wc ? rfi_entries_of(m, whose) : NULL,
                        .n_ids = layer->wc ? m->p : 0,
                        .gather_stride = m->c};
 }
@@ -167,7 +167,7 @@ static rf_affine product(const rfi_ctgan *m, int32_t k, int32_t n)
 {
     const rfi_critic_layer *layer = &m->critic.layers[k];
     if (k == 0)
-        return first_of_fake(m);
+        return first_of_fake(m, RFI_FOR_GENERATOR);
     return (rf_affine){.y = rows_of(m, layer->h, layer->width, 0, n),
                        .x = rows_of(m, layer[-1].h, layer[-1].width, 0, n),
                        .w = weights(layer->w),
@@ -215,7 +215,7 @@ static void layers_from(rfi_ctgan *m, int32_t k, const critic_pass *pass)
 static void forward(rfi_ctgan *m, const critic_pass *pass)
 {
     rf_device *device = m->base.setup.device;
-    device->ops->critic_first(device, &(rf_critic_first){.fake = first_of_fake(m),
+    device->ops->critic_first(device, &(rf_critic_first){.fake = first_of_fake(m, RFI_FOR_CRITIC),
                                                          .real = first_of_real(m),
                                                          .between = first_of_between(m),
                                                          .drop = dropout(m, 0, pass)});
@@ -318,7 +318,7 @@ static void update_first(rfi_ctgan *m)
     const rf_mat between = rows_of(m, first->d, first->width, BETWEEN, 1);
     rf_update data = update_of(m, first->w);
     data.n_dense = 2;
-    data.dense[0].a = packs(m, m->fake, m->d);
+    data.dense[0].a = packs(m, rfi_fake_of(m, RFI_FOR_CRITIC), m->d);
     data.dense[0].b = fake;
     data.dense[1].a = packs(m, m->critic.g, m->d);
     data.dense[1].b = between;
@@ -337,7 +337,7 @@ static void update_first(rfi_ctgan *m)
     condition.n_gather = 2;
     for (int i = 0; i < 2; i++) {
         condition.gather[i].b = i ? real : fake;
-        condition.gather[i].ids = i ? m->real_entries : m->generator.entries;
+        condition.gather[i].ids = i ? m->real_entries : rfi_entries_of(m, RFI_FOR_CRITIC);
         condition.gather[i].n_ids = m->p;
         condition.gather[i].stride = m->c;
     }

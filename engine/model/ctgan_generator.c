@@ -45,28 +45,36 @@ void rfi_generator_shape(rfi_ctgan *m)
     g->bias = rfi_tensors_add(&g->tensors, 1, m->d, (int64_t)g->x_width + m->c);
 }
 
+static void place_rows(const rfi_ctgan *m, rfi_generator_rows *rows, int32_t n, rfi_slab *slab)
+{
+    const rfi_generator *g = &m->generator;
+    const size_t all = (size_t)n * (size_t)m->b;
+    rows->n = n;
+    rows->x = rfi_slab_floats(slab, all, (size_t)g->x_width);
+    rows->logits = rfi_slab_floats(slab, all, (size_t)m->d);
+    rows->entries = rfi_slab_take(slab, all, sizeof *rows->entries);
+    rows->columns = rfi_slab_take(slab, all, sizeof *rows->columns);
+    for (int32_t l = 0; l < g->n_layers; l++) {
+        const size_t width = (size_t)g->layers[l].width;
+        rows->a[l] = rfi_slab_floats(slab, all, width);
+        rows->mean[l] = rfi_slab_floats(slab, (size_t)n, width);
+        rows->rstd[l] = rfi_slab_floats(slab, (size_t)n, width);
+    }
+}
+
 void rfi_generator_place(rfi_ctgan *m, rfi_slab *slab)
 {
     rfi_generator *g = &m->generator;
-    const size_t b = (size_t)m->b;
     rfi_tensors_place_weights(&g->tensors, slab);
-    g->x = rfi_slab_floats(slab, b, (size_t)g->x_width);
-    g->logits = rfi_slab_floats(slab, b, (size_t)m->d);
-    g->entries = rfi_slab_take(slab, b, sizeof *g->entries);
-    g->columns = rfi_slab_take(slab, b, sizeof *g->columns);
-    for (int32_t l = 0; l < g->n_layers; l++) {
-        rfi_generator_layer *layer = &g->layers[l];
-        const size_t width = (size_t)layer->width;
-        layer->a = rfi_slab_floats(slab, b, width);
-        layer->mean = rfi_slab_floats(slab, 1, width);
-        layer->rstd = rfi_slab_floats(slab, 1, width);
-    }
+    place_rows(m, &g->sampled, 1, slab);
 }
 
 void rfi_generator_place_training(rfi_ctgan *m, rfi_slab *slab)
 {
     rfi_generator *g = &m->generator;
     rfi_tensors_place_moments(&g->tensors, slab);
+    /* Where the critic learns once a step, its batch and the generator's come from the same weights and are made together. */
+    place_rows(m, &g->trained, m->base.setup.params.discriminator_steps == 1 ? 2 : 1, slab);
     g->dx = rfi_slab_floats(slab, (size_t)m->b, (size_t)g->hidden);
     g->dlogits = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
     for (int32_t l = 0; l < g->n_layers; l++) {
@@ -77,10 +85,24 @@ void rfi_generator_place_training(rfi_ctgan *m, rfi_slab *slab)
 
 /* ------------------------------------------------------------------ views */
 
-/* Columns at..at+width-1 of x. */
+/* Columns at..at+width-1 of x, in batches first..first+n-1. */
+static rf_mat x_of(const rfi_ctgan *m, const rfi_generator_rows *rows, int32_t first, int32_t n, int32_t at,
+                   int32_t width)
+{
+    const int64_t ld = m->generator.x_width;
+    return rfi_view(rows->x + (int64_t)first * m->b * ld + at, n * m->b, width, ld);
+}
+
+/* The same of the batch that the generator learns from. */
 static rf_mat x_view(const rfi_ctgan *m, int32_t at, int32_t width)
 {
-    return rfi_view(m->generator.x + at, m->b, width, m->generator.x_width);
+    return x_of(m, &m->generator.trained, rfi_batch_of(m, RFI_FOR_GENERATOR), 1, at, width);
+}
+
+/* Batch i of a matrix of all batches. */
+static rf_mat batch_of(const rfi_ctgan *m, float *data, int32_t i, int32_t width)
+{
+    return rfi_mat(data + (int64_t)i * m->b * width, m->b, width);
 }
 
 static rf_mat dx_view(const rfi_ctgan *m, int32_t at, int32_t width)
@@ -102,65 +124,87 @@ static rf_mat hidden_rows(const rfi_tensor *tensor, int32_t n)
 /* ------------------------------------------------------------------ forward */
 
 /* y = x[:, from:] w + wc[entry] + bias */
-static void affine(rfi_ctgan *m, float *y, int32_t from, const rfi_tensor *w, const rfi_tensor *wc,
-                   const float *bias)
+static void affine(rfi_ctgan *m, const rfi_generator_rows *rows, float *y, int32_t from, const rfi_tensor *w,
+                   const rfi_tensor *wc, const float *bias)
 {
     rf_device *device = m->base.setup.device;
-    device->ops->affine(device, &(rf_affine){.y = rfi_mat(y, m->b, w->cols),
-                                             .x = x_view(m, from, m->generator.x_width - from),
-                                             .w = weights(w),
-                                             .bias = bias,
-                                             .gather = weights(wc),
-                                             .ids = wc ? m->generator.entries : NULL,
-                                             .n_ids = wc ? 1 : 0,
-                                             .gather_stride = m->c});
+    device->ops->affine(device,
+                        &(rf_affine){.y = rfi_mat(y, rows->n * m->b, w->cols),
+                                     .x = x_of(m, rows, 0, rows->n, from, m->generator.x_width - from),
+                                     .w = weights(w),
+                                     .bias = bias,
+                                     .gather = weights(wc),
+                                     .ids = wc ? rows->entries : NULL,
+                                     .n_ids = wc ? 1 : 0,
+                                     .gather_stride = m->c});
 }
 
-static void draw_inputs(rfi_ctgan *m, const rfi_generator_draws *draws)
+static void draw_inputs(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_generator_draws *draws,
+                        const rf_draw_rows *real)
 {
     rf_device *device = m->base.setup.device;
-    rfi_generator *g = &m->generator;
-    const rf_noise noise = {.seed = draws->seed, .step = draws->step, .purpose = draws->noise};
-    device->ops->draw_normal(device, &(rf_draw_normal){.out = x_view(m, g->hidden, m->z), .noise = noise});
-    if (!m->c)
-        return;
-    device->ops->draw_conditions(
-        device, &(rf_draw_conditions){
-                    .out = g->entries,
-                    .out_column = g->columns,
-                    .n = m->b,
-                    .fixed_entry = draws->fixed_entry,
-                    .table = draws->conditions,
-                    .noise = {.seed = draws->seed, .step = draws->step, .purpose = draws->condition}});
+    rf_draw_batches op = {.n = rows->n};
+    for (int32_t i = 0; i < rows->n; i++) {
+        const rf_noise noise = {.seed = draws[i].seed, .step = draws[i].step, .purpose = draws[i].noise};
+        rf_noise condition = noise;
+        condition.purpose = draws[i].condition;
+        op.normal[i] =
+            (rf_draw_normal){.out = x_of(m, rows, i, 1, m->generator.hidden, m->z), .noise = noise};
+        if (m->c)
+            op.conditions[i] = (rf_draw_conditions){.out = rows->entries + (int64_t)i * m->b,
+                                                    .out_column = rows->columns + (int64_t)i * m->b,
+                                                    .n = m->b,
+                                                    .fixed_entry = draws[i].fixed_entry,
+                                                    .table = draws[i].conditions,
+                                                    .noise = condition};
+    }
+    if (real)
+        op.rows = *real;
+    device->ops->draw_batches(device, &op);
 }
 
-void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_draws *draws)
+/* Every batch by its own statistics. */
+static void normalise(rfi_ctgan *m, const rfi_generator_rows *rows, int32_t l)
 {
     rf_device *device = m->base.setup.device;
-    rfi_generator *g = &m->generator;
-    draw_inputs(m, draws);
+    const rfi_generator_layer *layer = &m->generator.layers[l];
+    rf_batchnorm_batches op = {.n = rows->n};
+    for (int32_t i = 0; i < rows->n; i++)
+        op.batch[i] = (rf_batchnorm_relu){.h = x_of(m, rows, i, 1, layer->at, layer->width),
+                                          .a = batch_of(m, rows->a[l], i, layer->width),
+                                          .gamma = layer->gamma->w,
+                                          .beta = layer->beta->w,
+                                          .mean = rows->mean[l] + (int64_t)i * layer->width,
+                                          .rstd = rows->rstd[l] + (int64_t)i * layer->width};
+    device->ops->batchnorm_batches(device, &op);
+}
+
+void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_generator_draws *draws,
+                           const rf_draw_rows *real)
+{
+    const rfi_generator *g = &m->generator;
+    draw_inputs(m, rows, draws, real);
     for (int32_t l = 0; l < g->n_layers; l++) {
         const rfi_generator_layer *layer = &g->layers[l];
-        affine(m, layer->a, layer->input_at, layer->w, layer->wc, NULL);
-        device->ops->batchnorm_relu(device, &(rf_batchnorm_relu){.h = x_view(m, layer->at, layer->width),
-                                                                 .a = rfi_mat(layer->a, m->b, layer->width),
-                                                                 .gamma = layer->gamma->w,
-                                                                 .beta = layer->beta->w,
-                                                                 .mean = layer->mean,
-                                                                 .rstd = layer->rstd});
+        affine(m, rows, rows->a[l], layer->input_at, layer->w, layer->wc, NULL);
+        normalise(m, rows, l);
     }
-    affine(m, g->logits, 0, g->w, g->wc, g->bias->w);
+    affine(m, rows, rows->logits, 0, g->w, g->wc, g->bias->w);
 }
 
-void rfi_generator_activate(rfi_ctgan *m, const uint32_t *step, uint32_t purpose)
+void rfi_generator_activate(rfi_ctgan *m, const rfi_generator_draws *draws)
 {
     rf_device *device = m->base.setup.device;
-    device->ops->activate(
-        device, &(rf_activate){.out = rfi_mat(m->fake, m->b, m->d),
-                               .logits = rfi_mat(m->generator.logits, m->b, m->d),
-                               .layout = m->base.setup.layout,
-                               .tau = tau,
-                               .noise = {.seed = m->base.setup.seed, .step = step, .purpose = purpose}});
+    const rfi_generator_rows *rows = &m->generator.trained;
+    rf_activate_batches op = {.n = rows->n};
+    for (int32_t i = 0; i < rows->n; i++)
+        op.batch[i] = (rf_activate){
+            .out = batch_of(m, m->fake, i, m->d),
+            .logits = batch_of(m, rows->logits, i, m->d),
+            .layout = m->base.setup.layout,
+            .tau = tau,
+            .noise = {.seed = draws[i].seed, .step = draws[i].step, .purpose = draws[i].gumbel}};
+    device->ops->activate_batches(device, &op);
 }
 
 /* ------------------------------------------------------------------ backward */
@@ -168,17 +212,19 @@ void rfi_generator_activate(rfi_ctgan *m, const uint32_t *step, uint32_t purpose
 static void activate_back(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    rfi_generator *g = &m->generator;
-    device->ops->activate_back(device, &(rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
-                                                           .dout = rfi_mat(m->critic.g, m->b, m->d),
-                                                           .out = rfi_mat(m->fake, m->b, m->d),
-                                                           .logits = rfi_mat(g->logits, m->b, m->d),
-                                                           .layout = m->base.setup.layout,
-                                                           .tau = tau,
-                                                           .entries = m->c ? g->entries : NULL,
-                                                           .columns = m->c ? g->columns : NULL,
-                                                           .condition_span = m->condition_spans,
-                                                           .loss = &m->losses[RFI_LOSS_CONDITION]});
+    const rfi_generator *g = &m->generator;
+    const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
+    device->ops->activate_back(
+        device, &(rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
+                                    .dout = rfi_mat(m->critic.g, m->b, m->d),
+                                    .out = rfi_mat(rfi_fake_of(m, RFI_FOR_GENERATOR), m->b, m->d),
+                                    .logits = batch_of(m, g->trained.logits, batch, m->d),
+                                    .layout = m->base.setup.layout,
+                                    .tau = tau,
+                                    .entries = m->c ? rfi_entries_of(m, RFI_FOR_GENERATOR) : NULL,
+                                    .columns = m->c ? g->trained.columns + (int64_t)batch * m->b : NULL,
+                                    .condition_span = m->condition_spans,
+                                    .loss = &m->losses[RFI_LOSS_CONDITION]});
 }
 
 static void update_matrix(rfi_ctgan *m, const rfi_tensor *w, rf_mat input, rf_mat dy)
@@ -200,14 +246,16 @@ static void update_condition(rfi_ctgan *m, const rfi_tensor *wc, rf_mat dy)
     if (!wc)
         return;
     device->ops->update(
-        device, &(rf_update){.w = wc->w,
-                             .m = wc->m,
-                             .v = wc->v,
-                             .rows = wc->rows,
-                             .cols = wc->cols,
-                             .n_gather = 1,
-                             .gather = {{.b = dy, .ids = m->generator.entries, .n_ids = 1, .stride = m->c}},
-                             .adam = m->generator_adam});
+        device,
+        &(rf_update){
+            .w = wc->w,
+            .m = wc->m,
+            .v = wc->v,
+            .rows = wc->rows,
+            .cols = wc->cols,
+            .n_gather = 1,
+            .gather = {{.b = dy, .ids = rfi_entries_of(m, RFI_FOR_GENERATOR), .n_ids = 1, .stride = m->c}},
+            .adam = m->generator_adam});
 }
 
 static void update_vector(rfi_ctgan *m, const rfi_tensor *w, rf_mat b, const float *given)
@@ -246,6 +294,8 @@ static void backward(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     rfi_generator *g = &m->generator;
+    const rfi_generator_rows *rows = &g->trained;
+    const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
     device->ops->affine_back(device, &(rf_affine_back){.dx = dx_view(m, 0, g->hidden),
                                                        .dy = rfi_mat(g->dlogits, m->b, m->d),
                                                        .w = hidden_rows(g->w, g->hidden)});
@@ -253,16 +303,16 @@ static void backward(rfi_ctgan *m)
     for (int32_t l = g->n_layers - 1; l >= 0; l--) {
         const rfi_generator_layer *layer = &g->layers[l];
         const rf_mat da = dx_view(m, layer->at, layer->width);
-        device->ops->batchnorm_relu_back(device,
-                                         &(rf_batchnorm_relu_back){.da = da,
-                                                                   .dh = da,
-                                                                   .h = x_view(m, layer->at, layer->width),
-                                                                   .a = rfi_mat(layer->a, m->b, layer->width),
-                                                                   .gamma = layer->gamma->w,
-                                                                   .mean = layer->mean,
-                                                                   .rstd = layer->rstd,
-                                                                   .dgamma = layer->dgamma,
-                                                                   .dbeta = layer->dbeta});
+        device->ops->batchnorm_relu_back(
+            device, &(rf_batchnorm_relu_back){.da = da,
+                                              .dh = da,
+                                              .h = x_view(m, layer->at, layer->width),
+                                              .a = batch_of(m, rows->a[l], batch, layer->width),
+                                              .gamma = layer->gamma->w,
+                                              .mean = rows->mean[l] + (int64_t)batch * layer->width,
+                                              .rstd = rows->rstd[l] + (int64_t)batch * layer->width,
+                                              .dgamma = layer->dgamma,
+                                              .dbeta = layer->dbeta});
         if (layer->hidden)
             device->ops->affine_back(device,
                                      &(rf_affine_back){.dx = dx_view(m, layer->input_at, layer->hidden),

@@ -17,20 +17,17 @@ void RFI_FN(rfi_take_rows)(rf_device *device, const rf_take_rows *op)
     rfi_take_rows(device, op);
 }
 
-void RFI_FN(rfi_critic_layer)(rf_device *device, const rf_critic_layer *op)
-{
-    rf_parts_critic_layer(device, op);
-}
-
-void RFI_FN(rfi_critic_first)(rf_device *device, const rf_critic_first *op)
-{
-    rf_parts_critic_first(device, op);
-}
-
-void RFI_FN(rfi_gradient_penalty)(rf_device *device, const rf_gradient_penalty *op)
-{
-    rf_parts_gradient_penalty(device, op);
-}
+#define RFI_BY_PARTS(name)                                                                                   \
+    void RFI_FN(rfi_##name)(rf_device * device, const rf_##name *op)                                         \
+    {                                                                                                        \
+        rf_parts_##name(device, op);                                                                         \
+    }
+RFI_BY_PARTS(draw_batches)
+RFI_BY_PARTS(batchnorm_batches)
+RFI_BY_PARTS(activate_batches)
+RFI_BY_PARTS(critic_layer)
+RFI_BY_PARTS(critic_first)
+RFI_BY_PARTS(gradient_penalty)
 
 #define RFI_OP_ENTRY(name, args) .name = RFI_FN(rfi_##name),
 const rf_ops RFI_FN(rfi_ops) = {RF_OPS_TABLE(RFI_OP_ENTRY).step_tick = rfi_step_tick,

@@ -5,6 +5,10 @@
  */
 #include "kernels/cuda/cuda_reduce.cuh"
 
+extern "C" {
+#include "kernels/parts.h"
+}
+
 enum { ACTIVATE_THREADS = 128, WARPS = ACTIVATE_THREADS / RFI_WARP };
 
 /* ------------------------------------------------------------------ forward */
@@ -44,8 +48,11 @@ __device__ static void softmax_warp(float *x, int32_t n)
         x[c] = rfi_exp_term(x[c] - top) * scale;
 }
 
-__global__ void activate_kernel(rf_activate op, rfi_layout layout, rfi_trials trials)
+/* The grid's second dimension is the batch. */
+__global__ void activate_kernel(const __grid_constant__ rf_activate_batches list, rfi_layout layout,
+                                rfi_trials trials)
 {
+    const rf_activate &op = list.batch[blockIdx.y];
     const int32_t r = (int32_t)blockIdx.x, warp = (int32_t)(threadIdx.x / RFI_WARP);
     const float *logits = rfi_at(op.logits.data, trials) + r * op.logits.ld;
     float *out = rfi_at(op.out.data, trials) + r * op.out.ld;
@@ -61,12 +68,37 @@ __global__ void activate_kernel(rf_activate op, rfi_layout layout, rfi_trials tr
     }
 }
 
+static void activate(rf_device *device, const rf_activate_batches *list)
+{
+    const rf_activate *first = &list->batch[0];
+    rfi_layout layout;
+    if (!rfi_ready(device) || first->logits.rows == 0 || !rfi_layout_of(device, first->layout, &layout))
+        return;
+    RFI_LAUNCH(device, activate_kernel, first->logits.rows, list->n, ACTIVATE_THREADS, 0, *list, layout);
+}
+
 void rfi_cuda_activate(rf_device *device, const rf_activate *op)
 {
-    rfi_layout layout;
-    if (!rfi_ready(device) || op->logits.rows == 0 || !rfi_layout_of(device, op->layout, &layout))
+    rf_activate_batches list = {};
+    list.n = 1;
+    list.batch[0] = *op;
+    activate(device, &list);
+}
+
+/* Batches of one shape share a kernel. */
+void rfi_cuda_activate_batches(rf_device *device, const rf_activate_batches *op)
+{
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
         return;
-    RFI_LAUNCH(device, activate_kernel, op->logits.rows, 1, ACTIVATE_THREADS, 0, *op, layout);
+    bool fits = rfi_is_fused(cuda) && op->n > 0;
+    for (int32_t i = 1; fits && i < op->n; i++)
+        fits = op->batch[i].layout == op->batch[0].layout &&
+               op->batch[i].logits.rows == op->batch[0].logits.rows;
+    if (fits)
+        activate(device, op);
+    else
+        rf_parts_activate_batches(device, op);
 }
 
 /* ------------------------------------------------------------------ back */

@@ -1,13 +1,11 @@
 /* cuda_draw.cu - operations that only draw. A thread makes the four numbers of one Philox block: bit-equal to the CPU's. */
-#include "kernels/cuda/cuda_private.h"
-
-enum { DRAW_THREADS = 128 };
+#include "kernels/cuda/cuda_draw.cuh"
 
 /* ------------------------------------------------------------------ uniforms */
 
 __global__ void draw_uniform_kernel(rf_draw_uniform op, rfi_trials trials)
 {
-    const int64_t first = 4 * ((int64_t)blockIdx.x * DRAW_THREADS + threadIdx.x);
+    const int64_t first = 4 * ((int64_t)blockIdx.x * RFI_DRAW_THREADS + threadIdx.x);
     if (first >= op.n)
         return;
     const rf_philox_block words = rf_philox(rfi_draw_of(op.noise, trials), (uint32_t)(first / 4));
@@ -22,30 +20,21 @@ void rfi_cuda_draw_uniform(rf_device *device, const rf_draw_uniform *op)
 {
     if (!rfi_ready(device) || op->n == 0)
         return;
-    RFI_LAUNCH(device, draw_uniform_kernel, rfi_divide_up(op->n, 4 * DRAW_THREADS), 1, DRAW_THREADS, 0, *op);
+    RFI_LAUNCH(device, draw_uniform_kernel, rfi_divide_up(op->n, 4 * RFI_DRAW_THREADS), 1, RFI_DRAW_THREADS,
+               0, *op);
 }
 
 /* ------------------------------------------------------------------ normals */
 
 __global__ void draw_normal_kernel(rf_draw_normal op, rfi_trials trials)
 {
-    const int64_t n = (int64_t)op.out.rows * op.out.cols;
-    const int64_t first = 4 * ((int64_t)blockIdx.x * DRAW_THREADS + threadIdx.x);
-    if (first >= n)
-        return;
-    const rf_philox_block words = rf_philox(rfi_draw_of(op.noise, trials), (uint32_t)(first / 4));
-    float *out = rfi_at(op.out.data, trials), value[4];
-    rf_normal_pair(words.word[0], words.word[1], &value[0], &value[1]);
-    rf_normal_pair(words.word[2], words.word[3], &value[2], &value[3]);
-    for (int i = 0; i < 4; i++)
-        if (first + i < n)
-            out[(first + i) / op.out.cols * op.out.ld + (first + i) % op.out.cols] = value[i];
+    rfi_draw_normals(op, blockIdx.x, trials);
 }
 
 void rfi_cuda_draw_normal(rf_device *device, const rf_draw_normal *op)
 {
-    const int64_t n = (int64_t)op->out.rows * op->out.cols;
-    if (!rfi_ready(device) || n == 0)
+    const int64_t n_blocks = rfi_normal_blocks(op);
+    if (!rfi_ready(device) || n_blocks == 0)
         return;
-    RFI_LAUNCH(device, draw_normal_kernel, rfi_divide_up(n, 4 * DRAW_THREADS), 1, DRAW_THREADS, 0, *op);
+    RFI_LAUNCH(device, draw_normal_kernel, n_blocks, 1, RFI_DRAW_THREADS, 0, *op);
 }

@@ -8,6 +8,10 @@
 #include "kernels/cuda/cuda_dnn.h"
 #include "kernels/cuda/cuda_reduce.cuh"
 
+extern "C" {
+#include "kernels/parts.h"
+}
+
 enum {
     COLS = 8,
     ROWS = 64, /* rows of threads                          */
@@ -38,8 +42,11 @@ __device__ static void add_column(float *first, float *second, float *parts)
 
 /* ------------------------------------------------------------------ forward */
 
-__global__ void __launch_bounds__(NORM_THREADS) batchnorm_relu_kernel(rf_batchnorm_relu op, rfi_trials trials)
+/* The grid's second dimension is the batch. */
+__global__ void __launch_bounds__(NORM_THREADS)
+    batchnorm_relu_kernel(const __grid_constant__ rf_batchnorm_batches list, rfi_trials trials)
 {
+    const rf_batchnorm_relu &op = list.batch[blockIdx.y];
     RF_SHARED(float, parts, 2 * NORM_THREADS);
     const int32_t c = (int32_t)(blockIdx.x * COLS + threadIdx.x % COLS), y = (int32_t)(threadIdx.x / COLS);
     const bool inside = c < op.a.cols;
@@ -110,15 +117,40 @@ static void norm_plain(rf_device *device, const rf_batchnorm_relu *op)
                op->h);
 }
 
+static void norm_fused(rf_device *device, const rf_batchnorm_batches *list)
+{
+    RFI_LAUNCH(device, batchnorm_relu_kernel, rfi_divide_up(list->batch[0].a.cols, COLS), list->n,
+               NORM_THREADS, 0, *list);
+}
+
 void rfi_cuda_batchnorm_relu(rf_device *device, const rf_batchnorm_relu *op)
 {
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda || op->a.rows == 0 || op->a.cols == 0)
         return;
-    if (rfi_is_fused(cuda))
-        RFI_LAUNCH(device, batchnorm_relu_kernel, rfi_divide_up(op->a.cols, COLS), 1, NORM_THREADS, 0, *op);
-    else
+    if (rfi_is_fused(cuda)) {
+        rf_batchnorm_batches list = {};
+        list.n = 1;
+        list.batch[0] = *op;
+        norm_fused(device, &list);
+    } else {
         norm_plain(device, op);
+    }
+}
+
+/* Batches of one shape share a kernel. */
+void rfi_cuda_batchnorm_batches(rf_device *device, const rf_batchnorm_batches *op)
+{
+    const rfi_cuda *cuda = rfi_ready(device);
+    if (!cuda)
+        return;
+    bool fits = rfi_is_fused(cuda) && op->n > 0 && op->batch[0].a.rows > 0 && op->batch[0].a.cols > 0;
+    for (int32_t i = 1; fits && i < op->n; i++)
+        fits = op->batch[i].a.rows > 0 && op->batch[i].a.cols == op->batch[0].a.cols;
+    if (fits)
+        norm_fused(device, op);
+    else
+        rf_parts_batchnorm_batches(device, op);
 }
 
 /* ------------------------------------------------------------------ back

@@ -322,12 +322,86 @@ static void the_gradient_penalty_agrees_with_plain_loops(void **state)
     check_penalty(260, 520, 260, 31);
 }
 
+/* ------------------------------------------------------------------ batches side by side */
+
+static void check_normalised(int32_t rows, int32_t cols)
+{
+    rig_state rig;
+    rig_begin(&rig, 54);
+    rf_batchnorm_batches op = {.n = 2}, alone = {.n = 2};
+    const float *gamma = rig_vector(&rig, cols), *beta = rig_vector(&rig, cols);
+    for (int32_t i = 0; i < 2; i++) {
+        const rf_mat a = rig_mat(&rig, rows, cols, cols + i);
+        for (int32_t k = 0; k < 2; k++)
+            (k ? &alone : &op)->batch[i] = (rf_batchnorm_relu){.h = rig_mat(&rig, rows, cols, cols + 3),
+                                                               .a = a,
+                                                               .gamma = gamma,
+                                                               .beta = beta,
+                                                               .mean = rig_vector(&rig, cols),
+                                                               .rstd = rig_vector(&rig, cols)};
+    }
+    rig_run(&rig, RIG_OP(batchnorm_batches, &op));
+    for (int32_t i = 0; i < 2; i++) {
+        rig_run(&rig, RIG_OP(batchnorm_relu, &alone.batch[i]));
+        for (int32_t r = 0; r < rows; r++)
+            assert_memory_equal(op.batch[i].h.data + r * op.batch[i].h.ld,
+                                alone.batch[i].h.data + r * alone.batch[i].h.ld,
+                                (size_t)cols * sizeof(float));
+        assert_memory_equal(op.batch[i].mean, alone.batch[i].mean, (size_t)cols * sizeof(float));
+        assert_memory_equal(op.batch[i].rstd, alone.batch[i].rstd, (size_t)cols * sizeof(float));
+    }
+    rig_end(&rig);
+}
+
+static void batches_are_normalised_by_their_own_statistics(void **state)
+{
+    (void)state;
+    check_normalised(1, 1);
+    check_normalised(33, 31);
+    check_normalised(157, 70);
+}
+
+static void check_activated(int32_t rows)
+{
+    rig_state rig;
+    rig_layout layout;
+    rig_begin(&rig, 55);
+    rig_layout_make(&layout, span_widths, 5, 0);
+    rf_activate_batches op = {.n = 2}, alone = {.n = 2};
+    for (int32_t i = 0; i < 2; i++) {
+        const rf_mat logits = rig_mat(&rig, rows, WIDTH, WIDTH + i);
+        for (int32_t k = 0; k < 2; k++)
+            (k ? &alone : &op)->batch[i] =
+                (rf_activate){.out = rig_mat(&rig, rows, WIDTH, WIDTH),
+                              .logits = logits,
+                              .layout = &layout.layout,
+                              .tau = 0.2f,
+                              .noise = noise_of(i ? RF_DRAW_GUMBEL_G : RF_DRAW_GUMBEL_D)};
+    }
+    rig_run(&rig, RIG_OP(activate_batches, &op));
+    for (int32_t i = 0; i < 2; i++) {
+        rig_run(&rig, RIG_OP(activate, &alone.batch[i]));
+        assert_memory_equal(op.batch[i].out.data, alone.batch[i].out.data,
+                            (size_t)rows * WIDTH * sizeof(float));
+    }
+    rig_end(&rig);
+}
+
+static void batches_are_activated_with_their_own_noise(void **state)
+{
+    (void)state;
+    check_activated(1);
+    check_activated(33);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_critic_layer_agrees_with_plain_loops),
         cmocka_unit_test(the_critics_first_layer_agrees_with_plain_loops),
         cmocka_unit_test(the_gradient_penalty_agrees_with_plain_loops),
+        cmocka_unit_test(batches_are_normalised_by_their_own_statistics),
+        cmocka_unit_test(batches_are_activated_with_their_own_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,79 @@ static void an_epoch_takes_every_row_once_and_the_next_one_in_another_order(void
     rig_end(&d.rig);
 }
 
+/* ------------------------------------------------------------------ all draws of a step */
+
+enum { DRAWN = 53, WIDE = 31 };
+
+/* What a step draws; `wide` in rows of a wider matrix. */
+static rf_draw_batches step_draws(table_data *d, int32_t n, bool conditions)
+{
+    rf_draw_batches op = {.n = n};
+    for (int32_t i = 0; i < n; i++) {
+        op.normal[i] = (rf_draw_normal){.out = rig_mat(&d->rig, DRAWN, WIDE, WIDE + 2 + i),
+                                        .noise = noise_of(i ? RF_DRAW_NOISE_G : RF_DRAW_NOISE_D)};
+        if (conditions)
+            op.conditions[i] = (rf_draw_conditions){.out = rig_ids(&d->rig, DRAWN, 1),
+                                                    .out_column = rig_ids(&d->rig, DRAWN, 1),
+                                                    .n = DRAWN,
+                                                    .fixed_entry = -1,
+                                                    .table = &d->conditions,
+                                                    .noise = noise_of(i ? RF_DRAW_COND_G : RF_DRAW_COND_D)};
+    }
+    op.rows = (rf_draw_rows){.n = DRAWN,
+                             .entries = op.conditions[0].out,
+                             .out_entries = conditions ? rig_ids(&d->rig, DRAWN, 1) : NULL,
+                             .out_scalars = rig_vector(&d->rig, 2 * DRAWN),
+                             .out_codes = rig_bytes(&d->rig, 4 * DRAWN),
+                             .layout = &d->layout.layout,
+                             .table = &d->table,
+                             .conditions = conditions ? &d->conditions : NULL,
+                             .noise = noise_of(RF_DRAW_ROWS),
+                             .permute = noise_of(RF_DRAW_PERMUTE)};
+    return op;
+}
+
+static void check_same_draws(const rf_draw_batches *a, const rf_draw_batches *b)
+{
+    for (int32_t i = 0; i < a->n; i++) {
+        for (int32_t r = 0; r < DRAWN; r++)
+            assert_memory_equal(a->normal[i].out.data + r * a->normal[i].out.ld,
+                                b->normal[i].out.data + r * b->normal[i].out.ld, WIDE * sizeof(float));
+        if (!a->conditions[i].out)
+            continue;
+        assert_memory_equal(a->conditions[i].out, b->conditions[i].out, DRAWN * sizeof(int32_t));
+        assert_memory_equal(a->conditions[i].out_column, b->conditions[i].out_column,
+                            DRAWN * sizeof(int32_t));
+        assert_memory_equal(a->rows.out_entries, b->rows.out_entries, DRAWN * sizeof(int32_t));
+    }
+    assert_memory_equal(a->rows.out_scalars, b->rows.out_scalars, 2 * DRAWN * sizeof(float));
+    assert_memory_equal(a->rows.out_codes, b->rows.out_codes, 4 * DRAWN);
+}
+
+static void check_draws(int32_t n, bool conditions)
+{
+    table_data d;
+    table_begin(&d);
+    const rf_draw_batches together = step_draws(&d, n, conditions), alone = step_draws(&d, n, conditions);
+    rig_run(&d.rig, RIG_OP(draw_batches, &together));
+    for (int32_t i = 0; i < n; i++) {
+        rig_run(&d.rig, RIG_OP(draw_normal, &alone.normal[i]));
+        if (conditions)
+            rig_run(&d.rig, RIG_OP(draw_conditions, &alone.conditions[i]));
+    }
+    rig_run(&d.rig, RIG_OP(draw_rows, &alone.rows));
+    check_same_draws(&together, &alone);
+    rig_end(&d.rig);
+}
+
+static void what_a_step_draws_at_once_is_what_it_draws_one_by_one(void **state)
+{
+    (void)state;
+    check_draws(2, true);
+    check_draws(2, false);
+    check_draws(1, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_fixed_condition_is_in_every_row),
         cmocka_unit_test(a_real_batch_holds_the_conditions_in_another_order),
         cmocka_unit_test(rows_without_conditions_are_drawn_from_the_whole_table),
+        cmocka_unit_test(what_a_step_draws_at_once_is_what_it_draws_one_by_one),
         cmocka_unit_test(an_epoch_takes_every_row_once_and_the_next_one_in_another_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
