@@ -61,6 +61,8 @@ static rf_code write_verdict(rf_db_tx *tx, void *arg, rf_error *err)
     rf_code rc = RF_OK;
     rfi_effects_reset(&v->effects);
     RF_TRY(find_job(tx, v->job_id, &arena, &job, err));
+    if (job.kind != RF_JOB_GENERATE) /* profiles and samples are nobody's requests */
+        RF_TRY(rf_fail(err, RF_NOT_FOUND, "there is no request %" PRId64, v->job_id));
     RF_TRY(
         rf_db_job_approve(tx, v->job_id, v->approved, v->reason, rf_scheduler_now_ms(v->s), &changed, err));
     if (!changed) {

@@ -55,8 +55,9 @@ static rf_code open_key(rf_download **out, rf_scheduler *s, const char *key, int
     *out = NULL;
     RF_TRY(rf_alloc_array((void **)&download, 1, sizeof *download, "a download", err));
     /* All of it is checked against its sum; a part cannot be. */
-    RF_TRY(rf_storage_reader_open(s->storage, key, offset == 0 && length < 0 ? NULL : &range, NULL,
-                                  &download->reader, err));
+    rc = rf_storage_reader_open(s->storage, key, offset == 0 && length < 0 ? NULL : &range, NULL,
+                                &download->reader, err);
+    RF_TRY(rfi_storage_said(rc, "the stored file cannot be read", err));
     *out = download;
     download = NULL;
 out:
@@ -125,7 +126,10 @@ rf_code rf_artifact_from_token(rf_scheduler *s, const char *token, rf_arena *are
     rf_object object;
     rf_code rc = RF_OK;
     RF_TRY(rf_storage_open_token(s->storage, token, rf_scheduler_now_ms(s), &named, err));
-    RF_TRY(rf_storage_stat(s->storage, named.key, &object, err));
+    rc = rf_storage_stat(s->storage, named.key, &object, err);
+    if (rc == RF_NOT_FOUND)
+        RF_TRY(rf_fail(err, rc, "the file of this link was deleted"));
+    RF_TRY(rfi_storage_said(rc, "the stored file cannot be read", err));
     *out = (rf_artifact){.key = rf_arena_string(arena, named.key, strlen(named.key)),
                          .sha256 = rf_arena_string(arena, object.sha256, strlen(object.sha256)),
                          .size_bytes = object.size_bytes,

@@ -53,6 +53,8 @@ static rf_code clean_name(const char *name, char out[NAME_BYTES_MAX + 1], rf_err
 
 /* ------------------------------------------------------------------ upload */
 
+static const char not_stored[] = "the file could not be stored";
+
 struct rf_upload {
     rf_scheduler *s;
     rf_storage_writer *writer;
@@ -89,7 +91,8 @@ rf_code rf_upload_open(rf_upload **out, rf_scheduler *s, int64_t user_id, const 
     upload->dataset_id = taken.id;
     snprintf(upload->key, sizeof upload->key, "datasets/%" PRId64 "/data", taken.id);
     RF_TRY(rf_sha256_open(&upload->hash, err));
-    RF_TRY(rf_storage_writer_open(s->storage, upload->key, NULL, &upload->writer, err));
+    RF_TRY(rfi_storage_said(rf_storage_writer_open(s->storage, upload->key, NULL, &upload->writer, err),
+                            not_stored, err));
     *out = upload;
     upload = NULL;
 out:
@@ -100,7 +103,7 @@ out:
 rf_code rf_upload_write(rf_upload *upload, const void *data, size_t size_bytes, rf_error *err)
 {
     rf_code rc = RF_OK;
-    RF_TRY(rf_storage_write(upload->writer, data, size_bytes, err));
+    RF_TRY(rfi_storage_said(rf_storage_write(upload->writer, data, size_bytes, err), not_stored, err));
     rf_sha256_update(upload->hash, data, size_bytes);
     upload->size_bytes += (int64_t)size_bytes;
 out:
@@ -228,7 +231,7 @@ rf_code rf_upload_commit(rf_upload *upload, const rf_idempotency *idempotency, r
     if (!upload->size_bytes)
         return rf_fail(err, RF_INPUT, "the file is empty");
     RF_TRY(rf_upload_sha256(upload, sum, err));
-    RF_TRY(rf_storage_writer_commit(upload->writer, &stored, err));
+    RF_TRY(rfi_storage_said(rf_storage_writer_commit(upload->writer, &stored, err), not_stored, err));
     rc = rf_db_write(upload->s->db, write_upload, &w, err);
     if (rc != RF_OK) { /* what is left is an orphan otherwise, and goes by its age */
         rf_error ignored = {0};

@@ -1,6 +1,7 @@
 /* scheduler.c - opens the machine, and keeps two threads turning its steps. */
 #include "scheduler/scheduler.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -116,6 +117,24 @@ void rf_scheduler_close(rf_scheduler *s)
 }
 
 /* ------------------------------------------------------------------ the threads */
+
+rf_code rfi_storage_said(rf_code rc, const char *what, rf_error *err)
+{
+    if (rc != RF_IO && rc != RF_UNAVAILABLE && rc != RF_NOT_FOUND && rc != RF_CORRUPT && rc != RF_TOO_LARGE)
+        return rc;
+    rf_error said = {0};
+    if (err)
+        said = *err;
+    const bool full = strstr(said.message, "disk is full") != NULL;
+    if (rc == RF_IO)
+        rc = RF_UNAVAILABLE;
+    if (rc == RF_NOT_FOUND) /* a row names it: it must be there */
+        rc = RF_CORRUPT;
+    rc = rf_fail(err, rc, "%s%s", what, full ? ": the disk is full" : "");
+    if (err)
+        snprintf(err->detail, sizeof err->detail, "%.120s; %.120s", said.message, said.detail);
+    return rc;
+}
 
 bool rfi_stopping(rf_scheduler *s)
 {

@@ -249,6 +249,10 @@ rf_code rfi_deeds_flush(rf_scheduler *s, rf_error *err) RF_MUST_CHECK;
 
 /* ------------------------------------------------------------------ small helps */
 
+/* A failure of storage as a person may see it: storage's own sentences name keys, which are nobody's business. `what` is a
+ * sentence without its end, "the file could not be stored"; what storage said goes into the detail. Other failures and RF_OK pass. */
+rf_code rfi_storage_said(rf_code rc, const char *what, rf_error *err);
+
 /* Opens a reader, runs the question, gives the reader back: RFI_READ(s, tx, rf_db_…(tx, …)). */
 #define RFI_READ(s, tx, question)                                                                            \
     do {                                                                                                     \

@@ -1,12 +1,14 @@
 """What a server and its workers survive: kills at any moment, ends in the middle, full disks, clients that leave."""
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 import unittest
+import urllib.parse
 from http.client import HTTPException
 
 import driver
@@ -294,6 +296,34 @@ class Together(ServiceCase):
         service.start()
         for job in taken:
             self.assertIn(user.status(job)["status"], ("queued", "running", "completed"))
+
+
+class LostFiles(ServiceCase):
+    """Somebody deletes files under a running server: it says that something is wrong, and not what lies where."""
+
+    def test_a_file_that_is_gone_is_the_servers_fault_and_names_no_key(self):
+        service = self.serve()
+        user = service.user()
+        job = user.start(user.upload(self.csv(100)), epochs=10)
+        user.wait(job)
+        link = user.ok("GET", f"/generation/download/{job}").data["url"]
+        for key in service.objects(f"jobs/{job}"):
+            os.remove(os.path.join(service.data, "objects", key))
+        reply = user.send("GET", f"/generation/download/{job}?inline=1")
+        self.assertEqual((reply.status, reply.error["code"]), (500, "INTERNAL_ERROR"))
+        self.assertNotIn(b"jobs/", reply.body)
+        reply = service.anonymous().send("GET", urllib.parse.urlsplit(link).path)
+        self.assertEqual((reply.status, reply.error["message"]), (404, "the file of this link was deleted"))
+
+    def test_an_upload_that_cannot_be_stored_names_no_key(self):
+        service = self.serve(WORKERS="0")
+        user = service.user()
+        user.upload(self.csv(100))
+        shutil.rmtree(os.path.join(service.data, "objects"))
+        with self.assertRaisesRegex(AssertionError, "503.*the file could not be stored") as told:
+            user.upload(self.csv(100))
+        self.assertNotIn("datasets/", str(told.exception))
+        self.assertEqual(len(user.ok("GET", "/upload/datasets").data["items"]), 1)
 
 
 if __name__ == "__main__":
