@@ -117,6 +117,7 @@ static uint32_t crc_after_a_step(const network *n, const char *isa, int threads)
     n->create(model, b.device);
     n->step(&b, model);
     uint32_t out = n->crc(b.device, model);
+    network_forget(b.device);
     rf_device_close(b.device);
     free(model);
     return out;
@@ -171,6 +172,7 @@ static void measure(const network *n, int threads, int steps, bool table)
                    "step\",\"device\":\"%s\",\"ms\":%.3f,\"ms_5\":%.3f,\"ms_95\":%.3f,\"gflops\":%.1f,"
                    "\"limit_gflops\":%.1f,\"percent\":%.1f}\n",
            n->name, b->device->summary, ms, low, high, n->mflop / ms, limit, percent);
+    network_forget(b->device);
     rf_device_close(b->device);
     for (int i = 0; i < b->n_calls; i++)
         free(b->calls[i].ms);

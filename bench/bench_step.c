@@ -33,16 +33,20 @@ static uint32_t crc;
 
 /* All buffers lie in one block of memory, as a model's do. */
 static struct {
-    const rf_device *device;
-    uint8_t *block;
+    uint8_t *block; /* NULL: none yet on this device */
     size_t used_bytes;
 } slab;
+
+void network_forget(rf_device *device)
+{
+    rf_device_free(device, slab.block);
+    slab.block = NULL;
+}
 
 static void *memory(rf_device *device, size_t size_bytes)
 {
     rf_error err = {0};
-    if (slab.device != device) {
-        slab.device = device;
+    if (!slab.block) {
         slab.used_bytes = 0;
         if (rf_device_alloc(device, (void **)&slab.block, SLAB_BYTES, &err) != RF_OK)
             bench_die(err.message);

@@ -21,4 +21,7 @@ void networks_init(void);
 /* Memory that any network's model fits into, zeroed. */
 void *network_memory(void);
 
+/* Frees what a model has on the device; before the device is closed. */
+void network_forget(rf_device *device);
+
 #endif
