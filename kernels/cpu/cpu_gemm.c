@@ -64,9 +64,9 @@ static int32_t panel_width(int32_t cols, int32_t left)
     return rfi_min32(RFI_PANEL, padded_cols(cols) - left);
 }
 
-static float *packed_block(const float *packed, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left)
+static float *packed_block(float *packed, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left)
 {
-    return (float *)packed + (int64_t)k0 * padded_cols(b->cols) + (int64_t)kc * left;
+    return packed + (int64_t)k0 * padded_cols(b->cols) + (int64_t)kc * left;
 }
 
 void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b)
@@ -78,24 +78,56 @@ void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b)
         }
 }
 
-/* ------------------------------------------------------------------ the tile */
+/* ------------------------------------------------------------------ tiles */
 
-typedef struct tile {
+/* Tiles one under the other, all of one panel: a tile of rows x panel begins at a, c and row, the next `rows` further on. */
+typedef struct tiles {
     const float *a;
     int64_t a_row, a_step;
-    const float *b; /* packed: [depth][vectors * 16] */
+    float *b; /* packed: [depth][vectors * 16] */
     int32_t depth;
     float *c;
     int64_t ldc;
-    bool load;           /* begin with c, else with 0                                */
-    int last;            /* lanes of the last vector, 1..16                          */
-    const char *ahead;   /* for every four values of k, four lines are fetched here, */
-    int64_t ahead_step;  /* and this many bytes further on the next time            */
-    const float *source; /* a packing tile reads b here and leaves it packed        */
+    bool load;           /* begin with c, else with 0                        */
+    int last;            /* lanes of the last vector, 1..16                  */
+    rfi_ahead *ahead;    /* what fetching tiles fetch                        */
+    const float *source; /* a packing tile reads b here and leaves it packed */
     int64_t source_ld;
-} tile;
+    rfi_finish_fn finish; /* for each tile that is done; or NULL */
+    const void *finish_arg;
+    int32_t row, left, right;
+} tiles;
 
-typedef enum errand { NONE, FETCH, PACK } errand; /* what a tile does besides */
+typedef enum errand { NONE, FETCH, PACK } errand; /* what tiles do besides */
+
+enum { STEPS = 16 }; /* values of k between two looks ahead: a line of a row of a */
+
+/* From c, or from 0 when it is NULL; the last vector has `last` lanes. */
+RFI_INLINE void begin_sums(const int rows, const int vectors, v16 sum[12][4], const float *c, int64_t ldc,
+                           int last)
+{
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            const float *at = c ? c + i * ldc + j * RFI_LANES : NULL;
+            sum[i][j] = !at ? v16_zero() : j < vectors - 1 ? v16_load(at) : v16_load_n(at, last);
+        }
+}
+
+RFI_INLINE void end_sums(const int rows, const int vectors, v16 sum[12][4], float *c, int64_t ldc, int last)
+{
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            float *at = c + i * ldc + j * RFI_LANES;
+            if (j < vectors - 1 || last == RFI_LANES)
+                v16_store(at, sum[i][j]);
+            else
+                v16_store_n(at, sum[i][j], last);
+        }
+}
 
 /* One value of k. */
 RFI_INLINE void multiply_step(const int rows, const int vectors, v16 sum[12][4], const float *a,
@@ -114,6 +146,14 @@ RFI_INLINE void multiply_step(const int rows, const int vectors, v16 sum[12][4],
     }
 }
 
+/* The rows of a that the next tile reads, a line of each. */
+RFI_INLINE void fetch_rows(const int rows, const float *a, int64_t a_row)
+{
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+        __builtin_prefetch(a + (rows + i) * a_row, 0, 3);
+}
+
 /* Into the second-level cache: the first holds the panel. */
 RFI_INLINE void fetch_group(const char *at)
 {
@@ -122,90 +162,116 @@ RFI_INLINE void fetch_group(const char *at)
         __builtin_prefetch(at + 64 * u, 0, 2);
 }
 
-/* rows x vectors are constants wherever this is inlined, so that `sum` becomes registers. */
-RFI_INLINE void multiply_tile(const tile *from, const int rows, const int vectors, const bool by_columns,
-                              const errand besides)
+typedef struct stream {
+    const char *at;
+    int64_t step;
+} stream;
+
+/* Takes a tile's groups from the last stream; false when there is nothing to fetch. */
+static bool take_ahead(stream *out, rfi_ahead *ahead, int32_t groups)
 {
-    const tile copy = *from, *t = &copy; /* floats stored into c might alias the struct, not a copy */
-    const int64_t a_row = by_columns ? 1 : t->a_row;
-    const int64_t a_step = by_columns ? t->a_step : 1;
-    v16 sum[12][4];
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++) {
-            const float *at = t->c + i * t->ldc + j * RFI_LANES;
-            sum[i][j] = !t->load ? v16_zero() : j < vectors - 1 ? v16_load(at) : v16_load_n(at, t->last);
-        }
-    const float *a = t->a, *b = t->b;
-    const char *ahead = t->ahead;
-    int32_t k = 0;
-    for (; besides == FETCH && k + 4 <= t->depth; k += 4, ahead += t->ahead_step) {
-        fetch_group(ahead);
-#pragma GCC unroll 4
-        for (int u = 0; u < 4; u++, a += a_step, b += vectors * RFI_LANES)
-            multiply_step(rows, vectors, sum, a, a_row, b);
-    }
-    const float *source = t->source;
-    for (; besides == PACK && k < t->depth;
-         k++, a += a_step, b += vectors * RFI_LANES, source += t->source_ld) {
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++)
-            v16_store((float *)b + j * RFI_LANES, v16_load(source + j * RFI_LANES));
-        multiply_step(rows, vectors, sum, a, a_row, b);
-    }
-#pragma GCC unroll 4
-    for (; k < t->depth; k++, a += a_step, b += vectors * RFI_LANES)
-        multiply_step(rows, vectors, sum, a, a_row, b);
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++) {
-            float *at = t->c + i * t->ldc + j * RFI_LANES;
-            if (j < vectors - 1 || t->last == RFI_LANES)
-                v16_store(at, sum[i][j]);
-            else
-                v16_store_n(at, sum[i][j], t->last);
-        }
+    if (!ahead || ahead->n == 0)
+        return false;
+    int last = ahead->n - 1;
+    out->at = ahead->stream[last].at;
+    out->step = ahead->stream[last].step;
+    ahead->stream[last].at += groups * out->step;
+    ahead->stream[last].groups -= groups;
+    if (ahead->stream[last].groups <= 0)
+        ahead->n--;
+    return true;
 }
 
-#define TILE_AS(name, rows, vectors, besides)                                                                \
-    static void name(const tile *t)                                                                          \
+/* Up to n tiles, moving on in t; fetching tiles end where there is nothing left to fetch. rows x vectors are constants wherever this
+ * is inlined, so that `sum` becomes registers. What the loops need is copied: floats stored into c might alias the struct. */
+RFI_INLINE void multiply_tiles(tiles *t, int32_t n, const int rows, const int vectors, const bool by_columns,
+                               const errand besides)
+{
+    const int64_t a_row = by_columns ? 1 : t->a_row, a_step = by_columns ? t->a_step : 1;
+    const int64_t ldc = t->ldc, source_ld = t->source_ld;
+    const int32_t depth = t->depth;
+    const int last = t->last;
+    const bool load = t->load;
+    const float *top = t->a;
+    float *c = t->c;
+    int32_t row = t->row;
+    stream ahead = {NULL, 0};
+    for (; n > 0; n--, top += rows * a_row, c += rows * ldc, row += rows) {
+        if (besides == FETCH && !take_ahead(&ahead, t->ahead, depth / 4))
+            break;
+        v16 sum[12][4];
+        begin_sums(rows, vectors, sum, load ? c : NULL, ldc, last);
+        const float *a = top, *source = t->source;
+        float *b = t->b;
+        int32_t k = 0;
+        for (; besides != PACK && k + STEPS <= depth; k += STEPS) {
+            if (!by_columns)
+                fetch_rows(rows, a, a_row);
+            for (int u = 0; u < STEPS; u += 4) {
+                if (besides == FETCH) {
+                    fetch_group(ahead.at);
+                    ahead.at += ahead.step;
+                }
+#pragma GCC unroll 4
+                for (int v = 0; v < 4; v++, a += a_step, b += vectors * RFI_LANES)
+                    multiply_step(rows, vectors, sum, a, a_row, b);
+            }
+        }
+        for (; besides == PACK && k < depth;
+             k++, a += a_step, b += vectors * RFI_LANES, source += source_ld) {
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; j++)
+                v16_store(b + j * RFI_LANES, v16_load(source + j * RFI_LANES));
+            multiply_step(rows, vectors, sum, a, a_row, b);
+        }
+        for (; k < depth; k++, a += a_step, b += vectors * RFI_LANES)
+            multiply_step(rows, vectors, sum, a, a_row, b);
+        end_sums(rows, vectors, sum, c, ldc, last);
+        if (t->finish)
+            t->finish(t->finish_arg, row, row + rows, t->left, t->right);
+    }
+    t->a = top;
+    t->c = c;
+    t->row = row;
+}
+
+#define TILES_AS(name, rows, vectors, besides)                                                               \
+    static void name(tiles *t, int32_t n)                                                                    \
     {                                                                                                        \
         if (t->a_row == 1)                                                                                   \
-            multiply_tile(t, rows, vectors, true, besides);                                                  \
+            multiply_tiles(t, n, rows, vectors, true, besides);                                              \
         else                                                                                                 \
-            multiply_tile(t, rows, vectors, false, besides);                                                 \
+            multiply_tiles(t, n, rows, vectors, false, besides);                                             \
     }
-#define TILE(rows, vectors) TILE_AS(tile_##rows##x##vectors, rows, vectors, NONE)
+#define TILES(rows, vectors) TILES_AS(tiles_##rows##x##vectors, rows, vectors, NONE)
 
-typedef void (*tile_fn)(const tile *t);
+typedef void (*tiles_fn)(tiles *t, int32_t n);
 
 /* Tiles of all heights, and those that do nearly all the work twice more: to fetch what comes next, and to pack. */
 // clang-format off
-TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
+TILES(1, 1) TILES(2, 1) TILES(3, 1) TILES(4, 1) TILES(5, 1) TILES(6, 1)
 #if RFI_TILE_VECTORS == 4
-TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
-TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
-TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
-TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
-TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
-TILE_AS(fetching_tile, 6, 4, FETCH)
-TILE_AS(packing_tile, 6, 4, PACK)
+TILES(7, 1) TILES(8, 1) TILES(9, 1) TILES(10, 1) TILES(11, 1) TILES(12, 1)
+TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(5, 2) TILES(6, 2)
+TILES(7, 2) TILES(8, 2) TILES(9, 2) TILES(10, 2) TILES(11, 2) TILES(12, 2)
+TILES(1, 3) TILES(2, 3) TILES(3, 3) TILES(4, 3) TILES(5, 3) TILES(6, 3) TILES(7, 3) TILES(8, 3)
+TILES(1, 4) TILES(2, 4) TILES(3, 4) TILES(4, 4) TILES(5, 4) TILES(6, 4)
+TILES_AS(fetching_tiles, 6, 4, FETCH)
+TILES_AS(packing_tiles, 6, 4, PACK)
 
-static const tile_fn tile_table[4][12] = {
-    {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1, tile_10x1, tile_11x1, tile_12x1},
-    {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2, tile_9x2, tile_10x2, tile_11x2, tile_12x2},
-    {tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3},
-    {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4},
+static const tiles_fn tiles_table[4][12] = {
+    {tiles_1x1, tiles_2x1, tiles_3x1, tiles_4x1, tiles_5x1, tiles_6x1, tiles_7x1, tiles_8x1, tiles_9x1, tiles_10x1, tiles_11x1, tiles_12x1},
+    {tiles_1x2, tiles_2x2, tiles_3x2, tiles_4x2, tiles_5x2, tiles_6x2, tiles_7x2, tiles_8x2, tiles_9x2, tiles_10x2, tiles_11x2, tiles_12x2},
+    {tiles_1x3, tiles_2x3, tiles_3x3, tiles_4x3, tiles_5x3, tiles_6x3, tiles_7x3, tiles_8x3},
+    {tiles_1x4, tiles_2x4, tiles_3x4, tiles_4x4, tiles_5x4, tiles_6x4},
 };
-static const int32_t tile_rows[4] = {12, 12, 8, 6};
+static const int32_t rows_of_tiles[4] = {12, 12, 8, 6};
 #else
-TILE_AS(fetching_tile, 6, 1, FETCH)
-TILE_AS(packing_tile, 6, 1, PACK)
+TILES_AS(fetching_tiles, 6, 1, FETCH)
+TILES_AS(packing_tiles, 6, 1, PACK)
 
-static const tile_fn tile_table[1][6] = {{tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}};
-static const int32_t tile_rows[1] = {6};
+static const tiles_fn tiles_table[1][6] = {{tiles_1x1, tiles_2x1, tiles_3x1, tiles_4x1, tiles_5x1, tiles_6x1}};
+static const int32_t rows_of_tiles[1] = {6};
 #endif
 // clang-format on
 
@@ -220,49 +286,42 @@ typedef struct block {
     const float
         *source; /* b(k, j) at source[k * source_ld + j], to be packed by the first tile; NULL: b is packed */
     int64_t source_ld;
+    rfi_finish_fn finish; /* of the last values of k */
+    const void *finish_arg;
+    int32_t first; /* row of the product */
 } block;
 
-/* Takes a tile's groups from the last stream; false when there is nothing to fetch. */
-static bool take_ahead(tile *t, rfi_ahead *ahead)
-{
-    if (!ahead || ahead->n == 0)
-        return false;
-    int last = ahead->n - 1;
-    int32_t groups = t->depth / 4;
-    t->ahead = ahead->stream[last].at;
-    t->ahead_step = ahead->stream[last].step;
-    ahead->stream[last].at += groups * t->ahead_step;
-    ahead->stream[last].groups -= groups;
-    if (ahead->stream[last].groups <= 0)
-        ahead->n--;
-    return true;
-}
-
 /* One panel of the block, left..left+width-1. */
-static void multiply_panel(const block *p, const float *packed, int32_t cols, int32_t left, rfi_ahead *ahead)
+static void multiply_panel(const block *p, float *packed, int32_t cols, int32_t left, rfi_ahead *ahead)
 {
-    int32_t vectors = panel_width(cols, left) / RFI_LANES;
-    int32_t at_most = tile_rows[vectors - 1];
-    tile t = {.a_row = p->a_row,
-              .a_step = p->a_step,
-              .b = packed,
-              .depth = p->depth,
-              .ldc = p->ldc,
-              .load = p->load,
-              .source = p->source,
-              .source_ld = p->source_ld};
-    t.last = rfi_min32(cols - left - (vectors - 1) * RFI_LANES, RFI_LANES);
-    for (int32_t i = 0; i < p->rows; i += at_most) {
-        int32_t rows = rfi_min32(at_most, p->rows - i);
-        t.a = p->a + i * p->a_row;
-        t.c = p->c + i * p->ldc;
-        if (i == 0 && p->source)
-            packing_tile(&t);
-        else if (rows == at_most && vectors == RFI_TILE_VECTORS && take_ahead(&t, ahead))
-            fetching_tile(&t);
-        else
-            tile_table[vectors - 1][rows - 1](&t);
-    }
+    const int32_t vectors = panel_width(cols, left) / RFI_LANES;
+    const int32_t rows = rows_of_tiles[vectors - 1];
+    int32_t whole = p->rows / rows, rest = p->rows % rows;
+    tiles t = {.a = p->a,
+               .a_row = p->a_row,
+               .a_step = p->a_step,
+               .b = packed,
+               .depth = p->depth,
+               .c = p->c,
+               .ldc = p->ldc,
+               .load = p->load,
+               .last = rfi_min32(cols - left - (vectors - 1) * RFI_LANES, RFI_LANES),
+               .ahead = ahead,
+               .source = p->source,
+               .source_ld = p->source_ld,
+               .finish = p->finish,
+               .finish_arg = p->finish_arg,
+               .row = p->first,
+               .left = left,
+               .right = rfi_min32(left + RFI_PANEL, cols)};
+    const int32_t end = t.row + whole * rows;
+    if (p->source)
+        packing_tiles(&t, 1);
+    if (vectors == RFI_TILE_VECTORS)
+        fetching_tiles(&t, (end - t.row) / rows);
+    tiles_table[vectors - 1][rows - 1](&t, (end - t.row) / rows);
+    if (rest > 0)
+        tiles_table[vectors - 1][rest - 1](&t, 1);
 }
 
 /* ------------------------------------------------------------------ the product */
@@ -282,7 +341,10 @@ static block block_of(const rfi_product *p, int32_t first, int32_t end, int32_t 
                    .ldc = p->ldc,
                    .rows = end - first,
                    .depth = rfi_min32(RFI_DEPTH, p->b.depth - k0),
-                   .load = p->accumulate || k0 > 0};
+                   .load = p->accumulate || k0 > 0,
+                   .finish = k0 + RFI_DEPTH < p->b.depth ? NULL : p->finish,
+                   .finish_arg = p->finish_arg,
+                   .first = first};
 }
 
 /* Copies columns of a, at most RFI_COLUMN_ROWS of them, to where they lie close together. */
@@ -303,8 +365,7 @@ static void gather_columns(block *here, const rfi_product *p, int32_t first, int
     here->a_step = RFI_COLUMN_ROWS;
 }
 
-static void multiply_rows(const rfi_product *p, const float *packed, int32_t first, int32_t end,
-                          rfi_ahead *ahead)
+static void multiply_rows(const rfi_product *p, float *packed, int32_t first, int32_t end, rfi_ahead *ahead)
 {
     _Alignas(64) float copy[RFI_DEPTH * RFI_COLUMN_ROWS];
     if (p->b.depth == 0 && !p->accumulate)
@@ -321,7 +382,7 @@ static void multiply_rows(const rfi_product *p, const float *packed, int32_t fir
     }
 }
 
-void RFI_FN(rfi_multiply_packed)(const rfi_product *p, const float *packed, rfi_ahead *ahead)
+void RFI_FN(rfi_multiply_packed)(const rfi_product *p, float *packed, rfi_ahead *ahead)
 {
     int32_t at_once = p->a_row == 1 ? RFI_COLUMN_ROWS : p->rows;
     for (int32_t i = 0; i < p->rows; i += at_once)
@@ -354,12 +415,14 @@ static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
 static bool packs_itself(const block *p, const rfi_factor *b, int32_t left)
 {
     return !b->transposed && !b->more && left + RFI_PANEL <= b->cols &&
-           p->rows >= tile_rows[RFI_TILE_VECTORS - 1];
+           p->rows >= rows_of_tiles[RFI_TILE_VECTORS - 1];
 }
 
 typedef struct parts_job {
     const rfi_product *product;
-    int32_t rows_a_task, n_panels;
+    int32_t rows_a_task, n_blocks, n_panels;
+    bool
+        by_panels; /* a panel's blocks follow each other, so that a thread reads its panels of b alone; else a block's panels */
 } parts_job;
 
 /* Some rows and one panel of c. b is packed on the way, into memory that stays in the first-level cache: to do that once for
@@ -370,9 +433,11 @@ static void part_task(void *arg, int64_t task)
     const rfi_product *p = job->product;
     const rfi_factor *b = &p->b;
     _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
-    int32_t first = (int32_t)(task / job->n_panels) * job->rows_a_task;
+    const int32_t place = (int32_t)task;
+    const int32_t panel = job->by_panels ? place / job->n_blocks : place % job->n_panels;
+    int32_t first = (job->by_panels ? place % job->n_blocks : place / job->n_panels) * job->rows_a_task;
     int32_t end = rfi_min32(first + job->rows_a_task, p->rows);
-    int32_t left = (int32_t)(task % job->n_panels) * RFI_PANEL;
+    int32_t left = panel * RFI_PANEL;
     int32_t right = rfi_min32(left + RFI_PANEL, b->cols);
     if (b->depth == 0 && !p->accumulate)
         clear(p, first, end, left, right);
@@ -387,7 +452,7 @@ static void part_task(void *arg, int64_t task)
             pack_panel(packed, b, k0, here.depth, left, panel_width(b->cols, left));
         multiply_panel(&here, packed, b->cols, left, &ahead);
     }
-    if (p->finish)
+    if (b->depth == 0 && p->finish)
         p->finish(p->finish_arg, first, end, left, right);
 }
 
@@ -403,7 +468,12 @@ static int32_t rows_of_a_task(rf_device *device, const rfi_product *p, int32_t n
 
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
-    parts_job job = {product, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL)};
-    job.rows_a_task = rows_of_a_task(device, product, job.n_panels);
-    rfi_run(device, part_task, &job, rfi_divide_up(product->rows, job.rows_a_task) * job.n_panels);
+    parts_job job = {product, 0, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL), false};
+    const int threads = rf_pool_threads(device->pool);
+    job.by_panels = product->rows < product->b.cols && job.n_panels >= threads;
+    job.rows_a_task = job.by_panels && job.n_panels % threads == 0
+                          ? product->rows > 0 ? product->rows : 1
+                          : rows_of_a_task(device, product, job.n_panels);
+    job.n_blocks = (int32_t)rfi_divide_up(product->rows, job.rows_a_task);
+    rfi_run(device, part_task, &job, (int64_t)job.n_blocks * job.n_panels);
 }

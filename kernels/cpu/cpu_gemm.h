@@ -77,6 +77,6 @@ size_t RFI_FN(rfi_packed_size)(const rfi_factor *b);
 void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b);
 
 /* The whole product on this thread, without `finish`. `ahead` may be NULL. */
-void RFI_FN(rfi_multiply_packed)(const rfi_product *product, const float *packed, rfi_ahead *ahead);
+void RFI_FN(rfi_multiply_packed)(const rfi_product *product, float *packed, rfi_ahead *ahead);
 
 #endif

@@ -13,7 +13,7 @@ enum {
     GRAD_FLOATS = 12288,         /* a task's gradient: 48 KB                           */
     GRAD_ROWS = RFI_COLUMN_ROWS, /* at most so many rows of w at once                  */
     STRIP_COLS = 512,            /* and so many columns; a multiple of every RFI_PANEL */
-    TASKS_A_THREAD = 4,          /* a small matrix is still cut into so many           */
+    TASKS_A_THREAD = 2,          /* a small matrix is still cut into so many           */
     ADDITIONS_MAX = 1024,        /* rows to add that are listed at a time              */
     STRIP = 64,                  /* columns that are added at a time                   */
 };
@@ -74,7 +74,7 @@ static rfi_factor dense_factor(const rf_update *op, int32_t left, int32_t right)
 }
 
 /* This worker's panels of the strip that p lies in. */
-static const float *packed_strip(const update_job *job, int worker, const patch *p)
+static float *packed_strip(const update_job *job, int worker, const patch *p)
 {
     float *packed = job->packed + (size_t)worker * job->packed_floats;
     if (job->packed_left[worker] != p->left) {
@@ -215,12 +215,21 @@ static void add_rows_of_w(const rf_update *op, const patch *p)
 
 /* ------------------------------------------------------------------ a patch from beginning to end */
 
+/* A row of w that the next task updates: what is fetched here need not be fetched while its products run. */
+RFI_INLINE void fetch_row(const float *w, int32_t width)
+{
+    for (int32_t c = 0; c < width; c += RFI_LANES)
+        __builtin_prefetch(w + c, 0, 2);
+}
+
 static void finish_patch(const rf_update *op, const patch *p)
 {
-    int32_t width = p->right - p->left;
+    int32_t width = p->right - p->left, next = p->end - p->first;
     for (int32_t k = p->first; k < p->end; k++) {
         const float *g = p->g + (int64_t)(k - p->first) * p->ld;
         int64_t at = (int64_t)k * op->cols + p->left;
+        if (op->adam && k + next < op->rows)
+            fetch_row(op->w + at + (int64_t)next * op->cols, width);
         if (op->grad)
             memcpy(op->grad + at, g, (size_t)width * sizeof *g);
         if (op->adam)
@@ -268,9 +277,11 @@ static bool place_panels(rf_device *device, update_job *job)
 void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
     update_job job = {.op = op};
-    int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
-    int64_t threads = rf_pool_threads(device->pool), tasks = threads == 1 ? 1 : TASKS_A_THREAD * threads;
-    job.rows_a_task = rfi_min32(room, 6 * (int32_t)rfi_divide_up(op->rows, 6 * tasks));
+    const int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
+    const int64_t threads = rf_pool_threads(device->pool);
+    int64_t tasks = rfi_divide_up(op->rows, room * threads); /* of a thread */
+    tasks = threads > 1 && tasks < TASKS_A_THREAD ? TASKS_A_THREAD : tasks;
+    job.rows_a_task = (int32_t)rfi_divide_up(op->rows, tasks * threads);
     job.n_tasks_a_strip = (int32_t)rfi_divide_up(op->rows, job.rows_a_task);
     if (place_panels(device, &job))
         rfi_run_workers(device, update_task, &job, job.n_tasks_a_strip * rfi_divide_up(op->cols, STRIP_COLS));
