@@ -73,10 +73,24 @@ static enum MHD_Result dispatch(rfi_call *call)
     return MHD_YES;
 }
 
+/* A client that has begun to send a body and does not look for a reply meanwhile would lose it with the connection: bytes
+ * that nobody read reset it. A body of moderate size is thrown away first. Who asks before sending (Expect) is told at once. */
+static bool is_worth_discarding(const rfi_call *call)
+{
+    return call->content_length > 0 && call->content_length <= DISCARD_MAX_BYTES && !call->reply.close &&
+           !rfi_header(call, "Expect");
+}
+
 /* A reply that is made before the body was read ends the connection, since the body would be taken for the next
- * request; without a body the connection may go on. */
+ * request; without a body, or when it is thrown away, the connection may go on. */
 static enum MHD_Result refuse_early(rfi_call *call)
 {
+    if (is_worth_discarding(call)) {
+        call->stage = RFI_STAGE_DISCARD;
+        if (call->peer)
+            rfi_peer_give(call->peer, call->server->set->body_s);
+        return MHD_YES;
+    }
     call->stage = RFI_STAGE_ANSWERED;
     if (call->has_body || call->reply.close) {
         call->reply.close = true;
@@ -125,7 +139,7 @@ static enum MHD_Result take_body(rfi_call *call, const char *data, size_t *size_
     else if (call->stage == RFI_STAGE_DISCARD) {
         /* the library takes no reply before the end of a body: a little more is read for its sake */
         call->received_bytes += n;
-        if (call->received_bytes > rfi_body_limit(call) + DISCARD_MAX_BYTES)
+        if (call->received_bytes > (call->route ? rfi_body_limit(call) : 0) + DISCARD_MAX_BYTES)
             return MHD_NO;
     }
     if (call->form && call->stage == RFI_STAGE_BODY)

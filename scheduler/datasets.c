@@ -240,6 +240,8 @@ rf_code rf_upload_commit(rf_upload *upload, const rf_idempotency *idempotency, r
         goto out;
     }
     rfi_effects_run(&w.effects, upload->s);
+    if (w.receipt.repeated)
+        rfi_doomed_now(upload->s);
     *receipt = w.receipt;
     *out = w.dataset;
 out:

@@ -425,6 +425,21 @@ class Bodies(Case):
         for bad in ["0", "-1", "abc", "1.5", "01", "9" * 30]:
             self.assertEqual(self.server.request("GET", "/things/" + bad)[0], 404, bad)
 
+    def test_the_reply_to_a_refused_body_arrives_and_the_connection_goes_on(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        for path, headers, status in [("/echo", {"Content-Type": "application/json"}, 413), ("/echo", {"Content-Type": "text/plain"}, 413),
+                                      ("/nothing", {}, 404), ("/hello", {}, 405), ("/upload", {"Content-Type": "text/plain"}, 415)]:
+            connection.request("POST", path, b"x" * 3000000, headers)
+            reply = connection.getresponse()
+            self.assertEqual((reply.status, json.loads(reply.read())["success"]), (status, False), path)
+        connection.close()
+
+    def test_who_asks_before_sending_is_told_at_once(self):
+        with self.server.connect() as sock:
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\n"
+                         b"Content-Length: 3000\r\n\r\n")
+            self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 415"))
+
     def test_a_body_that_nobody_wants_does_no_harm(self):
         self.assertEqual(self.server.request("DELETE", "/things/1", b"x" * 1000)[0], 200)
         self.assertEqual(self.server.request("DELETE", "/things/1", b"x" * 100000)[0], 413)
