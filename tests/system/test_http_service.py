@@ -137,7 +137,7 @@ class Datasets(ServiceCase):
     def test_a_file_that_is_too_large_is_refused_whatever_it_says(self):
         service = self.serve(WORKERS="0", MAX_FILE_SIZE_MB="1")
         user = service.user()
-        reply = user.send("POST", "/upload/dataset", b"x", {"Content-Type": "multipart/form-data; boundary=e", "Content-Length": str(3 << 20)})
+        reply = user.send("POST", "/upload/dataset", b"x", {"Content-Type": "multipart/form-data; boundary=e", "Content-Length": str(64 << 20)})
         self.assertEqual((reply.status, reply.error["code"]), (413, "TOO_LARGE"))
         body = b'--e\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + b"1,2\n" * 300000 + b"\r\n--e--\r\n"
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
