@@ -3,7 +3,7 @@
 
     bench/bench_http.py                    ours alone
     bench/bench_http.py --peer VENV        and the peer; VENV is made with pip when it is not there (fastapi uvicorn[standard] pyjwt)
-    bench/bench_http.py --json F           the numbers as JSON too
+    bench/bench_http.py --json F           the numbers as JSON too; F may be - for nothing else
 
 A poll is authenticated, read from the database, and goes through every guard; the access log is off. wrk asks from one thread on
 the same processors. The reply is checked before anything is timed. Half load: as many connections, each waiting between
@@ -150,6 +150,9 @@ def main():
             finally:
                 side.process.send_signal(signal.SIGTERM)
                 side.process.wait(60)
+    if options.json == "-":
+        json.dump(results, sys.stdout, indent=1)
+        return
     print(f"{'':26}{'polls/s':>10}{'lowest':>10}{'highest':>10}{'half load/s':>13}{'p50 ms':>9}{'p99 ms':>9}{'MB':>7}")
     for r in results:
         print(f"{r['name']:26}{r['polls_per_s']:10.0f}{r['lowest']:10.0f}{r['highest']:10.0f}{r['half_load_per_s']:13.0f}"
