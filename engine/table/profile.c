@@ -247,16 +247,16 @@ void rf_profile_note(const rf_profile *profile, const rf_table *table, rf_notes 
         if (field->kind == RF_KIND_IGNORED || profile->n_rows == 0)
             continue;
         if (present == 0)
-            rf_note(notes, "column '%s' has no value at all", field->label);
+            rf_note(notes, "column \"%s\" has no value at all", field->label);
         else if (column->constant)
-            rf_note(notes, "column '%s' has the same value in every row%s", field->label,
+            rf_note(notes, "column \"%s\" has the same value in every row%s", field->label,
                     column->missing > 0 ? " that has one" : "");
         if (present > 0 && column->missing > profile->n_rows / 2)
-            rf_note(notes, "column '%s' is missing in %.1f %% of the rows", field->label,
+            rf_note(notes, "column \"%s\" is missing in %.1f %% of the rows", field->label,
                     100.0 * (double)column->missing / (double)profile->n_rows);
         if (field->kind == RF_KIND_CATEGORICAL && column->distinct > MANY_CATEGORIES)
             rf_note(notes,
-                    "column '%s' has %lld categories in %lld rows; if it names the row, say --type '%s=id'",
+                    "column \"%s\" has %lld categories in %lld rows; if it names the row, say --type '%s=id'",
                     field->label, (long long)column->distinct, (long long)present, field->label);
     }
 }

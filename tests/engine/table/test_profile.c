@@ -295,9 +295,9 @@ static void what_deserves_a_warning_gets_one(void **state)
     rf_notes_init(&notes);
     profile->columns[0].distinct = 1001;
     rf_profile_note(profile, table, &notes);
-    assert_true(has_note(&notes, "column 'empty' has no value at all"));
-    assert_true(has_note(&notes, "column 'same' has the same value in every row that has one"));
-    assert_true(has_note(&notes, "column 'a name that is far too long for one column of a terminal' is "
+    assert_true(has_note(&notes, "column \"empty\" has no value at all"));
+    assert_true(has_note(&notes, "column \"same\" has the same value in every row that has one"));
+    assert_true(has_note(&notes, "column \"a name that is far too long for one column of a terminal\" is "
                                  "missing in 75.0 % of the rows"));
     assert_int_equal(notes.n, 4);
     assert_non_null(strstr(notes.texts[0], "has 1001 categories in 40 rows"));
