@@ -117,6 +117,12 @@ static bool hides_bytes(const rfi_call *call, const char *version)
     return false;
 }
 
+/* Temporary addresses are made of it. */
+static bool is_host(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]")] == 0;
+}
+
 static const char *find_wrong(rfi_call *call, const char *version, survey *s)
 {
     MHD_get_connection_values_n(call->connection, MHD_HEADER_KIND, look_at_header, s);
@@ -130,6 +136,8 @@ static const char *find_wrong(rfi_call *call, const char *version, survey *s)
         return "the request line has a byte that must not be there";
     if (s->hosts != 1 || !*s->host)
         return "there must be one Host header";
+    if (!is_host(s->host))
+        return "the Host header is not a host";
     if (s->lengths > 1 || s->encodings > 1 || (s->lengths && s->encodings))
         return "the length of the body is given twice";
     if (s->encodings && strcasecmp(s->encoding, "chunked") != 0)

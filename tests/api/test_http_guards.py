@@ -132,6 +132,8 @@ class RefusedRequests(Case):
         ("NUL in the target", b"GET /hello\0/evil HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
         ("no Host", b"GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
         ("two Hosts", b"GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\nConnection: close\r\n\r\n", 400),
+        ("a Host that is none", b"GET /hello HTTP/1.1\r\nHost: localhost/x\r\nConnection: close\r\n\r\n", 400),
+        ("a Host with a name of a user", b"GET /hello HTTP/1.1\r\nHost: a@localhost\r\nConnection: close\r\n\r\n", 400),
         ("a foreign Host", b"GET /hello HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n", 400),
         ("%00 in the path", b"GET /hello%00 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
         ("%2f in the path", b"GET /things%2f1 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
