@@ -355,6 +355,23 @@ typedef struct rf_activate_batches {
     rf_activate batch[RF_BATCHES_MAX]; /* of the same layout and shape */
 } rf_activate_batches;
 
+/* The encoder's first layer, on the rows that the epoch's order gives. */
+typedef struct rf_take_layer {
+    rf_take_rows take;
+    rf_affine_coded affine; /* of take's out_scalars and out_codes */
+} rf_take_layer;
+
+/* The code and the latent draw from it; and back from the decoder's first layer to the code. */
+typedef struct rf_latent {
+    rf_affine affine; /* y = draw.code */
+    rf_reparameterise draw;
+} rf_latent;
+
+typedef struct rf_latent_gradient {
+    rf_affine_back back; /* dx = latent.dz */
+    rf_latent_back latent;
+} rf_latent_gradient;
+
 /* A layer of the critic, the last one with the head. */
 typedef struct rf_critic_layer {
     rf_affine affine;
@@ -418,6 +435,9 @@ typedef struct rf_step_tick {
     X(draw_batches, rf_draw_batches)                  \
     X(batchnorm_batches, rf_batchnorm_batches)        \
     X(activate_batches, rf_activate_batches)          \
+    X(take_layer, rf_take_layer)                      \
+    X(latent, rf_latent)                              \
+    X(latent_gradient, rf_latent_gradient)            \
     X(critic_layer, rf_critic_layer)                  \
     X(critic_first, rf_critic_first)                  \
     X(gradient_penalty, rf_gradient_penalty)

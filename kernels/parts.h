@@ -30,6 +30,24 @@ static inline void rf_parts_activate_batches(rf_device *device, const rf_activat
         device->ops->activate(device, &op->batch[i]);
 }
 
+static inline void rf_parts_take_layer(rf_device *device, const rf_take_layer *op)
+{
+    device->ops->take_rows(device, &op->take);
+    device->ops->affine_coded(device, &op->affine);
+}
+
+static inline void rf_parts_latent(rf_device *device, const rf_latent *op)
+{
+    device->ops->affine(device, &op->affine);
+    device->ops->reparameterise(device, &op->draw);
+}
+
+static inline void rf_parts_latent_gradient(rf_device *device, const rf_latent_gradient *op)
+{
+    device->ops->affine_back(device, &op->back);
+    device->ops->latent_back(device, &op->latent);
+}
+
 static inline void rf_parts_critic_layer(rf_device *device, const rf_critic_layer *op)
 {
     device->ops->affine(device, &op->affine);

@@ -140,17 +140,6 @@ static void detach(rf_model *model)
 static void train_step(void *arg)
 {
     rfi_tvae *m = arg;
-    rf_device *device = m->base.setup.device;
-    device->ops->take_rows(
-        device,
-        &(rf_take_rows){.batch = m->b,
-                        .steps_per_epoch = m->base.steps_per_epoch,
-                        .out_n = m->n,
-                        .out_scalars = m->scalars,
-                        .out_codes = m->codes,
-                        .layout = m->base.setup.layout,
-                        .table = &m->table,
-                        .noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_SHUFFLE}});
     rfi_tvae_learn(m);
 }
 

@@ -63,7 +63,7 @@ void rfi_tvae_place_training(rfi_tvae *m, rfi_slab *slab); /* encoder, gradients
 
 /* latent to logits */
 void rfi_tvae_decode(rfi_tvae *m);
-/* One step on the batch in scalars and codes, and the next step's number. */
+/* One step on the batch that the step's number gives, and the next number. */
 void rfi_tvae_learn(rfi_tvae *m);
 
 #endif

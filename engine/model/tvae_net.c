@@ -74,50 +74,66 @@ static rf_mat weights(const rfi_tensor *tensor)
     return rfi_mat(tensor->w, tensor->rows, tensor->cols);
 }
 
-static void affine(rfi_tvae *m, rf_mat x, const rfi_tensor *w, const rfi_tensor *bias, float *y, bool relu)
+static rf_affine affine_of(const rfi_tvae *m, rf_mat x, const rfi_tensor *w, const rfi_tensor *bias, float *y)
+{
+    return (rf_affine){.y = rfi_mat(y, m->b, w->cols), .x = x, .w = weights(w), .bias = bias->w};
+}
+
+/* Layers from `first` on, from x; returns what the linear end reads. */
+static rf_mat hidden(rfi_tvae *m, const rfi_tvae_stack *stack, int32_t first, rf_mat x)
 {
     rf_device *device = m->base.setup.device;
-    device->ops->affine(
-        device,
-        &(rf_affine){.y = rfi_mat(y, m->b, w->cols), .x = x, .w = weights(w), .bias = bias->w, .relu = relu});
-}
-
-/* Layers from `first` on and the linear end, from x. */
-static void forward(rfi_tvae *m, rfi_tvae_stack *stack, int32_t first, rf_mat x)
-{
     for (int32_t l = first; l < stack->n_layers; l++) {
         const rfi_tvae_layer *layer = &stack->layers[l];
-        affine(m, x, layer->w, layer->bias, layer->h, true);
-        x = rfi_mat(layer->h, m->b, layer->width);
+        rf_affine op = affine_of(m, x, layer->w, layer->bias, layer->h);
+        op.relu = true;
+        device->ops->affine(device, &op);
+        x = op.y;
     }
-    affine(m, x, stack->w, stack->bias, stack->out, false);
+    return x;
 }
 
+/* The batch that the step's number gives, to its latent draw. */
 static void encode(rfi_tvae *m)
 {
     rf_device *device = m->base.setup.device;
-    const rfi_tvae_layer *first = &m->encoder.layers[0];
-    const rf_mat h = rfi_mat(first->h, m->b, first->width);
-    device->ops->affine_coded(device, &(rf_affine_coded){.y = h,
-                                                         .w = weights(first->w),
-                                                         .bias = first->bias->w,
-                                                         .layout = m->base.setup.layout,
-                                                         .scalars = m->scalars,
-                                                         .codes = m->codes,
-                                                         .pack = 1,
-                                                         .relu = true});
-    forward(m, &m->encoder, 1, h);
-    device->ops->reparameterise(
-        device, &(rf_reparameterise){
-                    .z = rfi_mat(m->latent, m->b, m->z),
-                    .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
-                    .eps = rfi_mat(m->eps, m->b, m->z),
-                    .noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_LATENT}});
+    const rfi_tvae_stack *encoder = &m->encoder;
+    const rfi_tvae_layer *first = &encoder->layers[0];
+    rf_mat h = rfi_mat(first->h, m->b, first->width);
+    rf_noise noise = {.seed = m->base.setup.seed, .step = m->step, .purpose = RF_DRAW_SHUFFLE};
+    device->ops->take_layer(device, &(rf_take_layer){.take = {.batch = m->b,
+                                                              .steps_per_epoch = m->base.steps_per_epoch,
+                                                              .out_n = m->n,
+                                                              .out_scalars = m->scalars,
+                                                              .out_codes = m->codes,
+                                                              .layout = m->base.setup.layout,
+                                                              .table = &m->table,
+                                                              .noise = noise},
+                                                     .affine = {.y = h,
+                                                                .w = weights(first->w),
+                                                                .bias = first->bias->w,
+                                                                .layout = m->base.setup.layout,
+                                                                .scalars = m->scalars,
+                                                                .codes = m->codes,
+                                                                .pack = 1,
+                                                                .relu = true}});
+    h = hidden(m, encoder, 1, h);
+    noise.purpose = RF_DRAW_LATENT;
+    device->ops->latent(device,
+                        &(rf_latent){.affine = affine_of(m, h, encoder->w, encoder->bias, encoder->out),
+                                     .draw = {.z = rfi_mat(m->latent, m->b, m->z),
+                                              .code = rfi_mat(encoder->out, m->b, 2 * m->z),
+                                              .eps = rfi_mat(m->eps, m->b, m->z),
+                                              .noise = noise}});
 }
 
 void rfi_tvae_decode(rfi_tvae *m)
 {
-    forward(m, &m->decoder, 0, rfi_mat(m->latent, m->b, m->z));
+    rf_device *device = m->base.setup.device;
+    const rfi_tvae_stack *decoder = &m->decoder;
+    const rf_mat h = hidden(m, decoder, 0, rfi_mat(m->latent, m->b, m->z));
+    const rf_affine end = affine_of(m, h, decoder->w, decoder->bias, decoder->out);
+    device->ops->affine(device, &end);
 }
 
 /* ------------------------------------------------------------------ update */
@@ -206,15 +222,16 @@ static void latent_back(rfi_tvae *m)
     rf_device *device = m->base.setup.device;
     const rfi_tvae_layer *first = &m->decoder.layers[0];
     const rf_mat dy = rfi_mat(first->dh, m->b, first->width);
-    device->ops->affine_back(
-        device, &(rf_affine_back){.dx = rfi_mat(m->dlatent, m->b, m->z), .dy = dy, .w = weights(first->w)});
+    device->ops->latent_gradient(
+        device, &(rf_latent_gradient){
+                    .back = {.dx = rfi_mat(m->dlatent, m->b, m->z), .dy = dy, .w = weights(first->w)},
+                    .latent = {.dcode = rfi_mat(m->encoder.dout, m->b, 2 * m->z),
+                               .dz = rfi_mat(m->dlatent, m->b, m->z),
+                               .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
+                               .eps = rfi_mat(m->eps, m->b, m->z),
+                               .loss = &m->losses[RFI_TVAE_DIVERGENCE],
+                               .n = m->n}});
     update_matrix(m, first->w, first->bias, rfi_mat(m->latent, m->b, m->z), dy);
-    device->ops->latent_back(device, &(rf_latent_back){.dcode = rfi_mat(m->encoder.dout, m->b, 2 * m->z),
-                                                       .dz = rfi_mat(m->dlatent, m->b, m->z),
-                                                       .code = rfi_mat(m->encoder.out, m->b, 2 * m->z),
-                                                       .eps = rfi_mat(m->eps, m->b, m->z),
-                                                       .loss = &m->losses[RFI_TVAE_DIVERGENCE],
-                                                       .n = m->n});
 }
 
 static void reconstruct(rfi_tvae *m)

@@ -27,4 +27,19 @@ static inline int64_t rfi_normal_blocks(const rf_draw_normal *op)
     return rfi_divide_up((int64_t)op->out.rows * op->out.cols, 4 * RFI_DRAW_THREADS);
 }
 
+/* The table's row that an epoch's order gives to row i of the batch, -1 beyond its end; *n = rows of the batch. */
+__device__ inline int64_t rfi_taken_row(const rf_take_rows &op, const rf_coded &rows, int32_t i, int32_t *n,
+                                        const rfi_trials &trials)
+{
+    rf_draw draw = rfi_draw_of(op.noise, trials);
+    const int64_t step = draw.step, first = step % op.steps_per_epoch * op.batch, left = rows.n_rows - first;
+    *n = left < 0 ? 0 : left < op.batch ? (int32_t)left : op.batch;
+    if (i >= *n)
+        return -1;
+    draw.step = (uint32_t)(step / op.steps_per_epoch);
+    const rf_philox_block key = rf_philox(draw, 0);
+    const rf_permute order = rf_permute_make(key.word, (uint64_t)rows.n_rows);
+    return (int64_t)rf_permute_at(&order, (uint64_t)(first + i));
+}
+
 #endif

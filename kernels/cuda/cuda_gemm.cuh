@@ -273,9 +273,10 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
  *                 in scratch, and element(sum, left, r, c) gets it.
  *     ROW_SUMS    element returns a number, whose sums over each row finish(…) finds in scratch: it is run by the block that comes last of
  *                 the whole kernel.
+ *     PAIRED      two products of one shape share the kernel: of two tiles at one place the block that comes last runs paired(row, col).
  */
 struct rfi_epilogue {
-    static constexpr bool EXTRA = false, ROW_SUMS = false;
+    static constexpr bool EXTRA = false, ROW_SUMS = false, PAIRED = false;
 
     template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
     {
@@ -392,6 +393,10 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
     __syncthreads();
     epilogue.template tile<Tile>(shared, row, col, trials);
     rfi_each_element<Tile>(shared, parts + (size_t)g.n_splits * n, g, epilogue, row, col, trials);
+    if constexpr (Epilogue::PAIRED) {
+        if (rfi_is_last_block(rfi_own(g.all_counter, RFI_COUNTERS) - 1 - tile, 2))
+            epilogue.template paired<Tile>(row, col, trials);
+    }
     if constexpr (Epilogue::ROW_SUMS) {
         float *row_sums = rfi_own(g.row_sums, (size_t)g.rows * (size_t)g.row_pitch);
         __syncthreads();
@@ -468,7 +473,7 @@ static inline bool rfi_is_wide(const rfi_cuda *cuda, const rfi_gemm *gemm, int32
     return 2 * tiles >= cuda->n_multiprocessors;
 }
 
-/* Whether every tile of the products can have a counter, as those need that have more blocks than splits. */
+/* Whether every tile of the products can have its counters, as EXTRA and PAIRED need. */
 static inline bool rfi_gemm_counts(const rfi_cuda *cuda, const rfi_gemm *gemm, int32_t n)
 {
     const bool wide = rfi_is_wide(cuda, gemm, n);
@@ -476,7 +481,7 @@ static inline bool rfi_gemm_counts(const rfi_cuda *cuda, const rfi_gemm *gemm, i
     for (int32_t i = 0; i < n; i++)
         tiles += rfi_gemm_tiles(gemm[i], wide ? RFI_WIDE_TILE::ROWS : RFI_SMALL_TILE::ROWS,
                                 wide ? RFI_WIDE_TILE::COLS : RFI_SMALL_TILE::COLS);
-    return tiles < RFI_COUNTERS;
+    return 2 * tiles < RFI_COUNTERS; /* pairs have one more each */
 }
 
 /* What n products of one kernel need in scratch; each one's place is written down as an offset, in floats of a trial. */

@@ -1,4 +1,5 @@
 /* cuda_latent.cu - the autoencoder's own: the latent draw, the reconstruction loss, and the divergence with its gradient. */
+#include "kernels/cuda/cuda_latent.cuh"
 #include "kernels/cuda/cuda_reduce.cuh"
 
 enum {
@@ -175,19 +176,11 @@ __global__ void latent_back_kernel(rf_latent_back op, float *shared_loss, unsign
 {
     RF_SHARED(float, parts, LATENT_WARPS);
     RF_SHARED(double, sums, LATENT_WARPS);
-    const int32_t r = (int32_t)blockIdx.x, n = *rfi_at(op.n, trials), width = op.dz.cols;
-    const float share = n > 0 ? 1.0f / (float)n : 0.0f;
-    const float *mu = rfi_at(op.code.data, trials) + r * op.code.ld, *logvar = mu + width;
-    const float *dz = rfi_at(op.dz.data, trials) + r * op.dz.ld,
-                *eps = rfi_at(op.eps.data, trials) + r * op.eps.ld;
-    float *dmu = rfi_at(op.dcode.data, trials) + r * op.dcode.ld, *dlogvar = dmu + width, loss = 0.0f;
-    float *row_loss = rfi_own(shared_loss, (size_t)op.dz.rows);
-    for (int32_t c = (int32_t)threadIdx.x; c < width; c += LATENT_THREADS) {
-        const float root = rf_exp_f32(0.5f * logvar[c]), variance = rf_exp_f32(logvar[c]);
-        dmu[c] = r < n ? fmaf(mu[c], share, dz[c]) : 0.0f;
-        dlogvar[c] = r < n ? fmaf(0.5f * dz[c] * eps[c], root, 0.5f * share * (variance - 1.0f)) : 0.0f;
-        loss += fmaf(-mu[c], mu[c], 1.0f + logvar[c]) - variance;
-    }
+    const int32_t r = (int32_t)blockIdx.x, n = *rfi_at(op.n, trials);
+    const float share = n > 0 ? 1.0f / (float)n : 0.0f, *dz = rfi_at(op.dz.data, trials) + r * op.dz.ld;
+    float *row_loss = rfi_own(shared_loss, (size_t)op.dz.rows), loss = 0.0f;
+    for (int32_t c = (int32_t)threadIdx.x; c < op.dz.cols; c += LATENT_THREADS)
+        loss += rfi_latent_element(op, dz[c], r, c, n, trials);
     loss = rfi_block_sum(loss, parts);
     if (threadIdx.x == 0)
         row_loss[r] = loss;

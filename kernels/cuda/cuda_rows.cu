@@ -240,18 +240,13 @@ __global__ void take_rows_kernel(rf_take_rows op, rfi_layout layout, rf_coded sh
 {
     const int32_t i = (int32_t)(blockIdx.x * (ROW_THREADS / WARP) + threadIdx.x / WARP);
     const rf_coded rows = coded_at(shared_rows, trials);
-    rf_draw draw = rfi_draw_of(op.noise, trials);
-    const int64_t step = draw.step, first = step % op.steps_per_epoch * op.batch, left = rows.n_rows - first;
-    const int32_t n = left < 0 ? 0 : left < op.batch ? (int32_t)left : op.batch;
+    int32_t n;
+    const int64_t row = rfi_taken_row(op, rows, i, &n, trials);
     if (blockIdx.x == 0 && threadIdx.x == 0)
         *rfi_at(op.out_n, trials) = n;
-    if (i >= n)
+    if (row < 0)
         return;
-    draw.step = (uint32_t)(step / op.steps_per_epoch);
-    const rf_philox_block key = rf_philox(draw, 0);
-    const rf_permute order = rf_permute_make(key.word, (uint64_t)rows.n_rows);
-    copy_row(layout, rows, (int64_t)rf_permute_at(&order, (uint64_t)(first + i)),
-             rfi_at(op.out_scalars, trials), rfi_at(op.out_codes, trials), i);
+    copy_row(layout, rows, row, rfi_at(op.out_scalars, trials), rfi_at(op.out_codes, trials), i);
 }
 
 void rfi_cuda_take_rows(rf_device *device, const rf_take_rows *op)

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "kernels/math/math32.h"
+
 static rf_noise noise_of(uint32_t purpose)
 {
     return (rf_noise){.seed = 987654321098u, .step = rig_step(6), .purpose = purpose, .trial = 2};
@@ -322,6 +324,97 @@ static void the_gradient_penalty_agrees_with_plain_loops(void **state)
     check_penalty(260, 520, 260, 31);
 }
 
+/* ------------------------------------------------------------------ the latent space */
+
+static void check_latent(int32_t rows, int32_t inputs, int32_t width)
+{
+    rig_state rig;
+    rig_begin(&rig, 56);
+    const rf_mat code = rig_mat(&rig, rows, 2 * width, 2 * width + 1);
+    rf_latent op = {.affine = {.y = code,
+                               .x = rig_mat(&rig, rows, inputs, inputs + 1),
+                               .w = rig_mat(&rig, inputs, 2 * width, 2 * width),
+                               .bias = rig_vector(&rig, 2 * width)},
+                    .draw = {.z = rig_mat(&rig, rows, width, width + 2),
+                             .code = code,
+                             .eps = rig_mat(&rig, rows, width, width),
+                             .noise = noise_of(RF_DRAW_LATENT)}};
+    double *y = doubles(2 * (int64_t)rows * width), *z = doubles((int64_t)rows * width);
+    double *eps = doubles((int64_t)rows * width);
+    for (int32_t r = 0; r < rows; r++) {
+        for (int32_t c = 0; c < 2 * width; c++)
+            y[r * 2 * width + c] = affine_at(&op.affine, r, c);
+        for (int32_t c = 0; c < width; c++) {
+            const uint32_t e = (uint32_t)(r * width + c);
+            float pair[2];
+            rf_normal_pair(rf_philox_u32(draw_of(RF_DRAW_LATENT), e & ~1u),
+                           rf_philox_u32(draw_of(RF_DRAW_LATENT), e | 1u), &pair[0], &pair[1]);
+            eps[e] = (double)pair[e & 1];
+            z[e] = y[r * 2 * width + c] + exp(0.5 * y[r * 2 * width + width + c]) * eps[e];
+        }
+    }
+    rig_run(&rig, RIG_OP(latent, &op));
+    rig_near("code", code, y, 3e-5, 1e-6);
+    rig_near("eps", op.draw.eps, eps, 0.0, 0.0);
+    rig_near("z", op.draw.z, z, 1e-4, 1e-4);
+    free(y), free(z), free(eps);
+    rig_end(&rig);
+}
+
+static void the_latent_draw_agrees_with_plain_loops(void **state)
+{
+    (void)state;
+    check_latent(1, 1, 1);
+    check_latent(33, 31, 17);
+    check_latent(7, 300, 33);
+    check_latent(257, 9, 130);
+}
+
+static void check_latent_gradient(int32_t rows, int32_t cols, int32_t width, int32_t n)
+{
+    rig_state rig;
+    rig_begin(&rig, 57);
+    const rf_mat dz = rig_mat(&rig, rows, width, width + 1);
+    rf_latent_gradient op = {
+        .back = {.dx = dz, .dy = rig_mat(&rig, rows, cols, cols + 2), .w = rig_mat(&rig, width, cols, cols)},
+        .latent = {.dcode = rig_mat(&rig, rows, 2 * width, 2 * width),
+                   .dz = dz,
+                   .code = rig_mat(&rig, rows, 2 * width, 2 * width + 1),
+                   .eps = rig_mat(&rig, rows, width, width),
+                   .loss = rig_vector(&rig, 1),
+                   .n = rig_copy(&rig, &n, sizeof n)}};
+    double *g = doubles((int64_t)rows * width), *dcode = doubles(2 * (int64_t)rows * width), loss = 0.0;
+    for (int32_t r = 0; r < rows; r++)
+        for (int32_t c = 0; c < width; c++) {
+            const double mu = at(op.latent.code, r, c), logvar = at(op.latent.code, r, width + c);
+            double *from = &g[r * width + c];
+            for (int32_t i = 0; i < cols; i++)
+                *from += at(op.back.dy, r, i) * at(op.back.w, c, i);
+            if (r >= n)
+                continue;
+            dcode[r * 2 * width + c] = *from + mu / n;
+            dcode[r * 2 * width + width + c] =
+                0.5 * *from * at(op.latent.eps, r, c) * exp(0.5 * logvar) + 0.5 / n * (exp(logvar) - 1.0);
+            loss += -0.5 / n * (1.0 + logvar - mu * mu - exp(logvar));
+        }
+    rig_run(&rig, RIG_OP(latent_gradient, &op));
+    rig_near("dz", dz, g, 3e-5, 1e-6);
+    rig_near("dcode", op.latent.dcode, dcode, 3e-5, 1e-5);
+    assert_near((double)*op.latent.loss, loss, 1e-4);
+    free(g), free(dcode);
+    rig_end(&rig);
+}
+
+static void the_way_back_through_the_latent_draw_agrees_with_plain_loops(void **state)
+{
+    (void)state;
+    check_latent_gradient(1, 1, 1, 1);
+    check_latent_gradient(33, 70, 31, 20);
+    check_latent_gradient(15, 400, 7, 15);
+    check_latent_gradient(257, 17, 130, 256);
+    check_latent_gradient(5, 3, 4, 0);
+}
+
 /* ------------------------------------------------------------------ batches side by side */
 
 static void check_normalised(int32_t rows, int32_t cols)
@@ -400,6 +493,8 @@ int main(void)
         cmocka_unit_test(a_critic_layer_agrees_with_plain_loops),
         cmocka_unit_test(the_critics_first_layer_agrees_with_plain_loops),
         cmocka_unit_test(the_gradient_penalty_agrees_with_plain_loops),
+        cmocka_unit_test(the_latent_draw_agrees_with_plain_loops),
+        cmocka_unit_test(the_way_back_through_the_latent_draw_agrees_with_plain_loops),
         cmocka_unit_test(batches_are_normalised_by_their_own_statistics),
         cmocka_unit_test(batches_are_activated_with_their_own_noise),
     };

@@ -264,6 +264,56 @@ static void what_a_step_draws_at_once_is_what_it_draws_one_by_one(void **state)
     check_draws(1, true);
 }
 
+/* ------------------------------------------------------------------ a layer on the rows of an epoch */
+
+static rf_take_layer layer_on_rows(table_data *d, int32_t batch, int32_t cols, rf_mat w, const float *bias)
+{
+    rf_take_layer op = {.take = {.batch = batch,
+                                 .steps_per_epoch = 3,
+                                 .out_n = rig_ids(&d->rig, 1, 1),
+                                 .out_scalars = rig_bytes(&d->rig, 8 * (size_t)batch),
+                                 .out_codes = rig_bytes(&d->rig, 4 * (size_t)batch),
+                                 .layout = &d->layout.layout,
+                                 .table = &d->table,
+                                 .noise = noise_of(RF_DRAW_SHUFFLE)}};
+    op.affine = (rf_affine_coded){.y = rig_mat(&d->rig, batch, cols, cols + 1),
+                                  .w = w,
+                                  .bias = bias,
+                                  .layout = &d->layout.layout,
+                                  .scalars = op.take.out_scalars,
+                                  .codes = op.take.out_codes,
+                                  .pack = 1,
+                                  .relu = true};
+    return op;
+}
+
+static void a_layer_on_the_rows_of_an_epoch_is_its_parts(void **state)
+{
+    (void)state;
+    enum { BATCH = 25, COLS = 70 };
+    table_data d;
+    table_begin(&d);
+    const rf_mat w = rig_mat(&d.rig, d.layout.layout.width, COLS, COLS);
+    const float *bias = rig_vector(&d.rig, COLS);
+    rf_take_layer op = layer_on_rows(&d, BATCH, COLS, w, bias),
+                  parts = layer_on_rows(&d, BATCH, COLS, w, bias);
+    for (now = 1; now < 5; now++) { /* step 2 ends the epoch with a short batch */
+        op.take.noise = parts.take.noise = noise_of(RF_DRAW_SHUFFLE);
+        rig_run(&d.rig, RIG_OP(take_layer, &op));
+        rig_run(&d.rig, RIG_OP(take_rows, &parts.take));
+        rig_run(&d.rig, RIG_OP(affine_coded, &parts.affine));
+        assert_int_equal(*op.take.out_n, now == 2 ? TABLE_ROWS - 2 * BATCH : BATCH);
+        assert_int_equal(*op.take.out_n, *parts.take.out_n);
+        assert_memory_equal(op.take.out_scalars, parts.take.out_scalars, 8 * BATCH);
+        assert_memory_equal(op.take.out_codes, parts.take.out_codes, 4 * BATCH);
+        for (int32_t r = 0; r < BATCH; r++)
+            assert_memory_equal(op.affine.y.data + r * op.affine.y.ld,
+                                parts.affine.y.data + r * parts.affine.y.ld, COLS * sizeof(float));
+    }
+    now = 4;
+    rig_end(&d.rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_fixed_condition_is_in_every_row),
         cmocka_unit_test(a_real_batch_holds_the_conditions_in_another_order),
         cmocka_unit_test(rows_without_conditions_are_drawn_from_the_whole_table),
+        cmocka_unit_test(a_layer_on_the_rows_of_an_epoch_is_its_parts),
         cmocka_unit_test(what_a_step_draws_at_once_is_what_it_draws_one_by_one),
         cmocka_unit_test(an_epoch_takes_every_row_once_and_the_next_one_in_another_order),
     };
