@@ -77,6 +77,12 @@ static bool has_special(const char *text, size_t length, char delimiter)
     return false;
 }
 
+/* In front of a file it would be read as the line that names the delimiter (csv_sniff.c). */
+static bool looks_like_sep_line(const char *text, size_t length)
+{
+    return (length == 4 || length == 5) && rf_text_equal_nocase(text, 4, "sep=");
+}
+
 /* out has room for 2 * length + 2 bytes. */
 static size_t put_text(char *out, const char *text, size_t length, bool quoted)
 {
@@ -117,7 +123,7 @@ static rf_code prepare_texts(cell_format *cell, const rf_dict *dict, char delimi
         size_t length;
         const char *text = rf_dict_text(dict, code, &length);
         const bool quoted = cell->quoted || has_special(text, length, delimiter) ||
-                            is_missing_text(text, length, cell->field);
+                            is_missing_text(text, length, cell->field) || looks_like_sep_line(text, length);
         cell->offsets[code + 1] = (int64_t)n;
         const size_t begin = n;
         n += put_text(cell->bytes + n, text, length, quoted);
@@ -495,7 +501,8 @@ void rfi_formatter_header(const rfi_formatter *formatter, rf_buf *out)
         const size_t length = strlen(name);
         if (!rf_buf_reserve(out, 2 * length + 2))
             return;
-        const bool quoted = has_special(name, length, formatter->delimiter) || (n == 1 && !length);
+        const bool quoted = has_special(name, length, formatter->delimiter) || (n == 1 && !length) ||
+                            looks_like_sep_line(name, length);
         out->size_bytes += put_text(out->data + out->size_bytes, name, length, quoted);
         rf_buf_append(out, c + 1 < n ? &formatter->delimiter : formatter->line_end,
                       c + 1 < n ? 1 : strlen(formatter->line_end));

@@ -34,7 +34,10 @@ static const example examples[] = {
      "integer categorical",
      "\xEF\xBB\xBF"
      "a\tb\r\n1\tx\r\n2\ty\r\n"},
-    {"a header that only begins like it", "sep=;x\n1;2\n3;4\n", "integer integer", NULL},
+    {"a header that only begins like it", "sep=;x\n1;2\n3;4\n", "integer integer", "\"sep=\";x\n1;2\n3;4\n"},
+    {"a header that is no such line because of its quotes", "\"Sep=;\"\n1\n2\n", "integer", NULL},
+    {"two lines of which the second is the header", "sep=;\nsep=;\n1;2\n3;4\n", "integer integer",
+     "\"sep=\";\n1;2\n3;4\n"},
     {"a delimiter in quotes does not count", "a;b\n\"1,2,3,4\";x\n\"2,3,4,5\";y\n", "categorical categorical",
      NULL},
     {"one column", "a\n3.5\n4.25\n", "continuous", NULL},
