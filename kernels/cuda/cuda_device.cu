@@ -150,25 +150,26 @@ out:
 
 static void gpu_fetch(rf_device *device, void *to, const void *from, size_t size_bytes)
 {
-    rf_code rc = RF_OK; /* kept in the device */
     const rfi_cuda *cuda = rfi_ready(device);
-    if (cuda && size_bytes > 0)
-        RF_CUDA_TRY(device, cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToHost, cuda->stream));
-out:
-    (void)rc;
+    if (!cuda || size_bytes == 0)
+        return;
+    const cudaError_t error = cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToHost, cuda->stream);
+    if (error != cudaSuccess)
+        (void)rfi_cuda_failed(device, error, "cudaMemcpyAsync");
 }
 
 static void gpu_mark(rf_device *device, int mark)
 {
-    rf_code rc = RF_OK;
     rfi_cuda *cuda = rfi_ready(device);
+    cudaError_t error = cudaSuccess;
     if (!cuda)
         return;
     if (!cuda->marks[mark])
-        RF_CUDA_TRY(device, cudaEventCreateWithFlags(&cuda->marks[mark], cudaEventDisableTiming));
-    RF_CUDA_TRY(device, cudaEventRecord(cuda->marks[mark], cuda->stream));
-out:
-    (void)rc;
+        error = cudaEventCreateWithFlags(&cuda->marks[mark], cudaEventDisableTiming);
+    if (error == cudaSuccess)
+        error = cudaEventRecord(cuda->marks[mark], cuda->stream);
+    if (error != cudaSuccess)
+        (void)rfi_cuda_failed(device, error, "cudaEventRecord");
 }
 
 static rf_code gpu_await(rf_device *device, int mark, rf_error *err)
