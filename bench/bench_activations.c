@@ -68,7 +68,7 @@ static rf_code read_factors(setup *s, rf_error *err)
     const size_t nx = (size_t)s->n * (size_t)s->depth, nw = (size_t)s->depth * (size_t)s->cols;
     RF_TRY(RF_NEW_ARRAY(&s->x, nx, "activations", err));
     RF_TRY(RF_NEW_ARRAY(&s->w, nw, "weights", err));
-    RF_TRY(rf_device_read(s->device, s->x, g->x, nx * sizeof *s->x, err));
+    RF_TRY(rf_device_read(s->device, s->x, g->trained.x, nx * sizeof *s->x, err));
     RF_TRY(rf_device_read(s->device, s->w, g->w->w, nw * sizeof *s->w, err));
 out:
     return rc;
