@@ -37,6 +37,25 @@ def read_terminal(fd):
         return b""
 
 
+class Terminal(Case):
+    def test_a_progress_line_fits_any_terminal(self):
+        table = self.table(400)
+        for columns in (200, 84, 40, 3):
+            with self.subTest(columns=columns):
+                sent = on_terminal(columns, "fit", table, "-o", self.path("o.rfm"), "--epochs", 40)
+                lines = re.findall("\r([^\r\n]*%[^\r\n]*)\x1b\\[K", sent)
+                self.assertTrue(lines, sent)
+                self.assertLess(max(map(len, lines)), max(columns, 6))
+                if columns > 80:
+                    for part in ("epoch", "losses" if columns == 84 else "discriminator", "rows/s", "left"):
+                        self.assertIn(part, [line for line in lines if "train" in line][-1])
+
+    def test_a_dumb_terminal_gets_no_escapes(self):
+        sent = on_terminal(80, "synth", self.table(400), "-o", self.path("o.csv"), "--epochs", 40, "--model", "tvae",
+                           terminal="dumb")
+        self.assertNotIn("\x1b", sent)
+
+
 class CommandLine(Case):
     def test_help_lists_every_command(self):
         out, _ = self.ok("--help")
@@ -138,22 +157,6 @@ class CommandLine(Case):
         table, part = self.table(60), self.file("part.csv", "age,region\n30,north\n40,south\n")
         _, err = self.ok("evaluate", table, part)
         self.assertIn("lacks 7 of the 9 columns (id, ", err)
-
-    def test_a_progress_line_fits_any_terminal(self):
-        table = self.table(400)
-        for columns in (200, 84, 40, 3):
-            with self.subTest(columns=columns):
-                sent = on_terminal(columns, "synth", table, "-o", self.path("o.csv"), "--epochs", 40)
-                lines = re.findall("\r([^\r\n]*%[^\r\n]*)\x1b\\[K", sent)
-                self.assertTrue(lines, sent)
-                self.assertLess(max(map(len, lines)), max(columns, 6))
-                if columns > 80:
-                    for part in ("epoch", "losses" if columns == 84 else "discriminator", "rows/s", "left"):
-                        self.assertIn(part, [line for line in lines if "train" in line][-1])
-
-    def test_a_dumb_terminal_gets_no_escapes(self):
-        sent = on_terminal(80, "synth", self.table(400), "-o", self.path("o.csv"), "--epochs", 40, terminal="dumb")
-        self.assertNotIn("\x1b", sent)
 
     def test_a_pipe_in_and_a_pipe_out(self):
         table = open(self.table(), "rb").read()
