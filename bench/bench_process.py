@@ -82,6 +82,12 @@ print(json.dumps({"overall": report.get_score(), "shapes": scores["Column Shapes
 """
 
 
+def scores_of(quality):
+    names = {"overall": "overall", "shapes": "column_shapes", "trends": "column_pair_trends",
+             "trends_all_pairs": "column_pair_trends_ungated"}
+    return {name: quality[ours] for name, ours in names.items()}
+
+
 def train(rowforge, table, model, epochs, seed, folder, judge):
     out, report = os.path.join(folder, "out.csv"), os.path.join(folder, "report.json")
     words = [rowforge, "synth", table, "-o", out, "--model", model, "--epochs", str(epochs), "--set", "batch_size=500",
@@ -91,7 +97,7 @@ def train(rowforge, table, model, epochs, seed, folder, judge):
     made, real = check_rows(out, table, document["training_rows"])
     result = {"model": model, "seed": seed, "epochs": epochs, "device": document["device"],
               "train_s": round(document["train_seconds"], 2), "process_s": round(seconds, 2), "peak_mb": round(peak_mb, 1),
-              "countries": countries(made, real), "ours": document["quality"].get("scores", {})}
+              "countries": countries(made, real), "ours": scores_of(document["quality"]["quality"])}
     if judge:
         result["sdmetrics"] = json.loads(subprocess.run([judge, "-c", JUDGE, table, out], check=True,
                                                         stdout=subprocess.PIPE).stdout)
