@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench_clock.h"
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "engine/quality/quality.h"
@@ -23,12 +24,6 @@ static int complain(const rf_error *err)
 {
     fprintf(stderr, "bench_quality: %s\n", err->message);
     return 1;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */

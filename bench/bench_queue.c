@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_clock.h"
 #include "core/alloc.h"
 #include "core/arena.h"
 #include "core/clock.h"
@@ -228,12 +229,6 @@ static void *lease_idle(void *arg)
         if (rf_queue_send(w->queue, &done, &err) != RF_OK)
             return NULL;
     }
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void run_idle(bench *b)

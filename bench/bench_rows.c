@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_clock.h"
 #include "core/clock.h"
 #include "core/crc32c.h"
 #include "engine/table/demo.h"
@@ -34,20 +35,6 @@ static rf_code take(void *arg, const void *data, size_t size_bytes, rf_error *er
         t->lines += bytes[i] == '\n';
     t->crc = rf_crc32c(t->crc, data, size_bytes);
     return RF_OK;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Time of the processor, of all threads: on a busy machine the one figure that stays. */
-static double cpu_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 typedef struct setup {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_clock.h"
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/philox.h"
@@ -21,20 +22,6 @@
 enum { RUNS = 15, COLUMN_RUNS = 7, COLUMN_VALUES = 1000000, ADULT_ROWS = 32561 };
 
 static const rf_transform_options options = {.seed = 1};
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Time of the processor, of all threads: on a busy machine the one figure that stays. */
-static double cpu_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* `cpu` and `seconds` are sorted here. */
 static void report(const char *what, int threads, double *seconds, double *cpu, int n, double limit_ms)

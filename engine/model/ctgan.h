@@ -24,6 +24,9 @@
  *
  * Because its activations are piecewise linear the penalty's second derivatives need only the masks;
  * ctgan_critic.c works them out.
+ *
+ * The two networks learn from each other's rows, so ctgan.c, ctgan_generator.c and ctgan_critic.c are one module in three
+ * files: this header is what they share; besides them only tests and a benchmark look inside.
  */
 #ifndef RF_ENGINE_MODEL_CTGAN_H
 #define RF_ENGINE_MODEL_CTGAN_H
