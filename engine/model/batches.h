@@ -28,7 +28,7 @@ typedef struct rfi_batches {
     float *scalars;    /* device: (n_slots * batch_size, n_scalars)                                      */
     uint16_t *codes;   /* device: (n_slots * batch_size, n_codes)                                        */
     int32_t n_slots;
-    uint64_t seed;           /* of the batches asked for, */
+    uint64_t seed;           /* of the batches asked for,              */
     int32_t condition_entry; /* their condition,                       */
     int64_t next;            /* and what *counter will hold after them */
     rfi_run runs[RF_DEVICE_MARKS];
