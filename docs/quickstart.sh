@@ -5,12 +5,12 @@
 #   ROWFORGE_URL=http://127.0.0.1:8000 docs/quickstart.sh  # in another
 #
 # Read it top to bottom: every step is one curl. Results go to a folder of their own (FOLDER, default ./quickstart).
-# Needs curl, python3 (to pick fields out of replies) and the program (ROWFORGE, default build/rowforge).
+# Needs curl, python3 (to pick fields out of replies) and the program (ROWFORGE, default: the one that is built beside docs/).
 set -euo pipefail
 
 url=${ROWFORGE_URL:-http://127.0.0.1:8000}
 folder=${FOLDER:-quickstart}
-rowforge=${ROWFORGE:-build/rowforge}
+rowforge=${ROWFORGE:-$(dirname "$0")/../build/rowforge}
 epochs=${EPOCHS:-30}
 email=${EMAIL:-stranger-$(date +%s)-$$@example.org}
 password=${PASSWORD:-a-long-password}
