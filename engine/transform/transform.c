@@ -84,6 +84,18 @@ static void fill_condition_counts(rf_transform *transform)
     }
 }
 
+static rf_code nothing_to_model(const rf_schema *schema, rf_error *err)
+{
+    if (schema->n_fields == 1)
+        return rf_fail(
+            err, RF_INPUT,
+            "the only column of the table, \"%.60s\", is an id, ignored, constant or empty, so there is "
+            "nothing to model; if it is several columns in one, say what divides them: , ; | or tab",
+            schema->fields[0].label);
+    return rf_fail(err, RF_INPUT,
+                   "no column of the table can be modelled: each is an id, ignored, constant or empty");
+}
+
 rf_code rfi_transform_finish(rf_transform *transform, rf_error *err)
 {
     rf_code rc = RF_OK;
@@ -93,8 +105,7 @@ rf_code rfi_transform_finish(rf_transform *transform, rf_error *err)
         append_column(transform, &transform->columns[i]);
     transform->layout.spans = transform->spans;
     if (transform->layout.n_spans == 0) {
-        rc = rf_fail(err, RF_INPUT,
-                     "no column of the table can be modelled: each is an id, ignored, constant or empty");
+        rc = nothing_to_model(&transform->schema, err);
         goto out;
     }
     RF_TRY(

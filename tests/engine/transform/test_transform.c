@@ -79,6 +79,19 @@ static void a_table_with_nothing_to_model_is_refused(void **state)
     rf_table_free(table);
 }
 
+static void a_single_column_with_nothing_to_model_hints_at_the_delimiter(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_transform *transform = NULL;
+    const rf_field field = rig_field("Chins Situps Jumps", RF_KIND_ID);
+    rf_table *table = rig_table(&field, 1, 3);
+    assert_fails(rf_transform_fit(&transform, table, &trip_options, NULL, NULL, &err), RF_INPUT,
+                 "\"Chins Situps Jumps\", is an id, ignored, constant or empty");
+    assert_non_null(strstr(err.message, "what divides them"));
+    rf_table_free(table);
+}
+
 static void an_infinite_number_is_refused_with_its_row(void **state)
 {
     (void)state;
@@ -421,6 +434,7 @@ int main(void)
         cmocka_unit_test(spans_stand_in_the_order_of_the_columns),
         cmocka_unit_test(constant_and_empty_columns_are_noted),
         cmocka_unit_test(a_table_with_nothing_to_model_is_refused),
+        cmocka_unit_test(a_single_column_with_nothing_to_model_hints_at_the_delimiter),
         cmocka_unit_test(an_infinite_number_is_refused_with_its_row),
         cmocka_unit_test(a_result_that_reaches_holds_both_ends_among_its_first_rows),
         cmocka_unit_test(a_table_comes_back_from_its_codes),
