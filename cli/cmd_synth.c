@@ -154,9 +154,10 @@ static rf_code read_and_train(synth *s, rf_error *err)
     RF_TRY(rf_cli_read_holdout(cli, s->real, &s->holdout, err));
     rf_cli_show_notes(cli);
     char rows_text[32];
+    const int columns = (int)s->real->schema.n_fields;
     rf_count_text(rows_text, sizeof rows_text, s->real->n_rows);
-    rf_cli_say(cli, "read %s: %s rows, %d columns; training %s on %s, seed %llu", s->input, rows_text,
-               (int)s->real->schema.n_fields, rf_model_kind_name(s->params.model), cli->device->summary,
+    rf_cli_say(cli, "read %s: %s rows, %d column%s; training %s on %s, seed %llu", s->input, rows_text,
+               columns, columns == 1 ? "" : "s", rf_model_kind_name(s->params.model), cli->device->summary,
                (unsigned long long)s->seed);
     RF_TRY(train(s, err));
     rf_cli_show_notes(cli);
