@@ -34,6 +34,12 @@ static void set_signals(void)
     sigaction(SIGINT, &ignored, NULL); /* Ctrl-C is for the server, which tells us */
 }
 
+/* Nothing is tidied up, since another thread is in the middle of things: whoever starts next removes what is left. */
+static void end_process(void)
+{
+    _exit(rf_code_exit(RF_INTERRUPTED));
+}
+
 /* ------------------------------------------------------------------ the command */
 
 static rf_code work(rf_cli *cli, rf_service *service, int fd, rf_error *err)
@@ -56,7 +62,8 @@ static rf_code work(rf_cli *cli, rf_service *service, int fd, rf_error *err)
                                        .threads = (int)threads,
                                        .beat_s = service->settings.beat_s,
                                        .checkpoint_s = service->settings.checkpoint_s,
-                                       .drain_s = 0};
+                                       .drain_s = 0,
+                                       .end_process = end_process};
     RF_TRY(rf_worker_run(&options, err));
 out:
     rf_queue_close(queue);

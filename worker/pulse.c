@@ -83,6 +83,8 @@ static void held_free(rfi_held *held)
 static void tell_to_stop(rfi_held *held, rfi_stop why)
 {
     int none = RFI_STOP_NO;
+    if (!held->told_ms)
+        held->told_ms = rfi_now_ms();
     if (why == RFI_STOP_GONE)
         atomic_store(&held->stop, why);
     else
@@ -279,6 +281,48 @@ static bool say_again(rf_worker *w, int64_t every_ms)
     return said;
 }
 
+/* ------------------------------------------------------------------ a job that does not let go */
+
+/* A job that was told to stop long ago and is still in the same step; each is found once. */
+static bool find_stuck(rf_worker *w, rfi_held *copy)
+{
+    const int64_t late_ms = rfi_now_ms() - (int64_t)(w->options.let_go_s * 1000);
+    bool found = false;
+    pthread_mutex_lock(&w->lock);
+    for (int32_t i = 0; i < w->n_held && !found; i++) {
+        rfi_held *held = w->held[i];
+        if (held->ended || !held->told_ms || held->told_ms > late_ms)
+            continue;
+        copy->job_id = held->job_id;
+        copy->token = held->token;
+        copy->gone = held->gone;
+        copy->end_kind = RF_EVENT_RELEASED;
+        held->told_ms = INT64_MAX;
+        found = true;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return found;
+}
+
+/* What a training computes in one step may take half a minute, and a driver may hang for ever. The result is not wanted any
+ * more, so the word is said here, and the process, its memory and its device are given back. */
+static void end_if_stuck(rf_worker *w, int64_t id)
+{
+    rf_error err = {0};
+    rfi_held copy;
+    rf_buf body;
+    if (!w->options.end_process || !find_stuck(w, &copy))
+        return;
+    rf_buf_init(&body);
+    const rf_result_released released = {.cancelled = true, .reason = "cancelled"};
+    const bool said = !copy.gone && rf_result_write_released(&released, &body, &err) == RF_OK &&
+                      say(w, id, &copy, body.data, &err) == RF_OK;
+    rf_buf_free(&body);
+    rf_log(RF_LOG_WARNING, "worker", "job %lld does not let go%s; its process ends", (long long)copy.job_id,
+           said ? " of what was cancelled" : "");
+    w->options.end_process();
+}
+
 /* ------------------------------------------------------------------ the thread */
 
 static void close_down(rf_worker *w)
@@ -324,6 +368,7 @@ static rf_code sleep_between(rf_worker *w, int64_t id, int64_t until_ms, bool *a
         const int64_t before = rfi_now_ms();
         rc = rf_queue_beat_wait(w->options.queue, id, slice, err);
         *asked = rfi_now_ms() - before < slice;
+        end_if_stuck(w, id);
     }
     return rc;
 }

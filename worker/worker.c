@@ -10,7 +10,7 @@
 
 enum { LEASE_WAIT_MS = 250, FAREWELL_MS = 10000, RETRY_MS = 200, HELD_PATIENCE_MS = 200 };
 
-static const double beat_s = 10, checkpoint_s = 10;
+static const double beat_s = 10, checkpoint_s = 10, let_go_s = 1;
 
 static atomic_bool quiet;
 
@@ -201,6 +201,7 @@ rf_code rf_worker_run(const rf_worker_options *options, rf_error *err)
     w->options = *options;
     w->options.beat_s = options->beat_s > 0 ? options->beat_s : beat_s;
     w->options.checkpoint_s = options->checkpoint_s > 0 ? options->checkpoint_s : checkpoint_s;
+    w->options.let_go_s = options->let_go_s > 0 ? options->let_go_s : let_go_s;
     w->folder_fd = -1;
     atomic_init(&w->wish, RF_WORKER_RUN);
     init_waiting(w);

@@ -6,7 +6,8 @@
  *     rc = rf_worker_run(&options, err);       // until it is told to end, or its queue is gone
  *
  * One job at a time. A second thread sends the signs of life, so that no long step can delay them; it hears of
- * cancellation and tells the running job, which looks up between two steps. When no beat could be sent for so long that
+ * cancellation and tells the running job, which looks up between two steps; when it does not, the thread answers in its place
+ * and ends the process. When no beat could be sent for so long that
  * the lease may have been given to another, the job is dropped without a word (it is fenced). What was done is repeated
  * until a beat answers that the scheduler has taken note; the next job begins meanwhile.
  *
@@ -32,6 +33,10 @@ typedef struct rf_worker_options {
     double beat_s;       /* between two signs of life; 0: 10                              */
     double checkpoint_s; /* between two checkpoints of a training; 0: 10                  */
     double drain_s;      /* after rf_worker_quiet: how long the job in hand may go on     */
+    double let_go_s;     /* how long a job may take to see that it shall stop; 0: 1       */
+    /* Ends the process, for a job that has not seen it by then: it is in a step that nobody wants any more, or hangs. NULL:
+     * it is waited for. From the thread of the signs of life. */
+    void (*end_process)(void);
 } rf_worker_options;
 
 /* Runs until rf_worker_quiet, until the queue asks it to end, or until the queue is gone (all OK). Anything else: why it

@@ -42,6 +42,7 @@ typedef struct rfi_held {
     atomic_int stop;          /* rfi_stop, told by the pulse                         */
     _Atomic int64_t fence_ms; /* monotonic: from here on the lease may be another's  */
     int64_t credit;           /* parts of a sample that were fetched                 */
+    int64_t told_ms;          /* when it was told to stop; 0: it was not             */
     bool ended, gone;
     rf_event_kind end_kind;
     char *end_body;  /* owned */

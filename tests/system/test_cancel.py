@@ -40,6 +40,15 @@ class Cancel(ServiceCase):
         self.wait_for_phase(user, job, "train")
         self.cancel(user, job)
 
+    def test_a_training_ends_soon_in_the_middle_of_a_long_step(self):
+        service = self.serve()
+        user = service.user()
+        dataset = user.upload(self.csv(2000))
+        job = user.start(dataset, epochs=500, batch_size=1000000)
+        self.wait_for_phase(user, job, "train")
+        self.cancel(user, job)
+        user.wait(user.start(dataset, epochs=10))
+
     def test_an_evaluation_ends_soon(self):
         service = self.serve(MIN_EPOCHS="1", MAX_SAMPLE_SIZE="300000")
         user = service.user()
