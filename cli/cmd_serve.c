@@ -73,6 +73,8 @@ static rf_code open_scheduler(house *h, rf_error *err)
         .user_running_limit = (int32_t)s->max_concurrent,
         .user_waiting_limit = (int32_t)s->max_queued,
         .default_epochs = (int32_t)s->default_epochs,
+        .min_epochs = (int32_t)s->min_epochs,
+        .max_epochs = (int32_t)s->max_epochs,
         .job_timeout_ms = s->job_seconds * 1000,
         .reap_ms = rf_settings_ms(s->reap_s),
         .reconcile_ms = rf_settings_ms(s->reconcile_s),

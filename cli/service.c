@@ -22,8 +22,14 @@ static rf_code load_settings(rf_service *service, rf_cli *cli, rf_error *err)
     rf_notes faults;
     rf_notes_init(&faults);
     rf_code rc = RF_OK;
-    RF_TRY(rf_dotenv_load(&service->dotenv, ".env", err));
-    rc = rf_settings_load(&service->settings, environ, &service->dotenv, &faults, &cli->notes, err);
+    rc = rf_dotenv_load(&service->dotenv, ".env", err);
+    if (rc == RF_INPUT) /* one fault among others */
+        rf_note(&faults, "%s", err->message);
+    else
+        RF_TRY(rc);
+    const rf_code loaded =
+        rf_settings_load(&service->settings, environ, &service->dotenv, &faults, &cli->notes, err);
+    rc = rc == RF_OK ? loaded : rc;
     if (faults.n > 1) {
         for (int i = 0; i < faults.n; i++)
             fprintf(stderr, "rowforge: %s\n", faults.texts[i]);

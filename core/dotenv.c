@@ -138,6 +138,7 @@ static int count_lines(const char *text, size_t length)
 rf_code rf_dotenv_parse(rf_dotenv *out, const char *text, size_t length, rf_error *err)
 {
     rf_code rc = RF_OK;
+    rf_error later = {0};
     scanner s = {.at = text, .end = text + length, .line = 1, .out = out};
     *out = (rf_dotenv){0};
     rf_arena_init(&out->arena);
@@ -149,8 +150,12 @@ rf_code rf_dotenv_parse(rf_dotenv *out, const char *text, size_t length, rf_erro
     RF_TRY(rf_arena_check(&out->arena, "the settings", err));
     while (s.at < s.end) {
         skip_blanks(&s);
-        if (s.at < s.end && *s.at != '#' && *s.at != '\n')
-            RF_TRY(take_pair(&s, err));
+        if (s.at < s.end && *s.at != '#' && *s.at != '\n') {
+            const rf_code took = take_pair(&s, rc == RF_OK ? err : &later);
+            if (took == RF_NO_MEMORY)
+                return took;
+            rc = rc == RF_OK ? took : rc; /* the first that is wrong, and all that is right */
+        }
         skip_line(&s);
         if (s.at < s.end)
             s.at++;

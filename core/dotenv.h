@@ -27,7 +27,7 @@ typedef struct rf_dotenv {
     int n;
 } rf_dotenv;
 
-/* INPUT naming the line that cannot be read. Free with rf_dotenv_free in any case. */
+/* INPUT naming the first line that cannot be read; `out` has all the others. Free with rf_dotenv_free in any case. */
 rf_code rf_dotenv_parse(rf_dotenv *out, const char *text, size_t length, rf_error *err) RF_MUST_CHECK;
 
 /* A file that is not there is an empty one. */

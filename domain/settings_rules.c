@@ -111,28 +111,63 @@ static void check_names(const rf_settings *settings, rf_notes *faults)
 
 /* ---- between settings ------------------------------------------------------------------------ */
 
-static void check_order(const char *low_name, double low, const char *high_name, double high,
+static bool check_order(const char *low_name, double low, const char *high_name, double high,
                         rf_notes *faults)
 {
     if (low > high)
         rf_note(faults, "%s (%g) is more than %s (%g)", low_name, low, high_name, high);
+    return low <= high;
+}
+
+static void check_between(const char *low_name, int64_t low, const char *name, int64_t value,
+                          const char *high_name, int64_t high, rf_notes *faults)
+{
+    if (!check_order(low_name, (double)low, high_name, (double)high, faults))
+        return;
+    (void)check_order(low_name, (double)low, name, (double)value, faults);
+    (void)check_order(name, (double)value, high_name, (double)high, faults);
 }
 
 static void check_orders(const rf_settings *s, rf_notes *faults)
 {
-    check_order("MIN_SAMPLE_SIZE", (double)s->min_sample_size, "DEFAULT_SAMPLE_SIZE",
-                (double)s->default_sample_size, faults);
-    check_order("DEFAULT_SAMPLE_SIZE", (double)s->default_sample_size, "MAX_SAMPLE_SIZE",
-                (double)s->max_sample_size, faults);
-    check_order("MIN_EPOCHS", (double)s->min_epochs, "DEFAULT_EPOCHS", (double)s->default_epochs, faults);
-    check_order("DEFAULT_EPOCHS", (double)s->default_epochs, "MAX_EPOCHS", (double)s->max_epochs, faults);
-    check_order("DEFAULT_OPTIMIZATION_TRIALS", (double)s->optimization_trials, "MAX_OPTIMIZATION_TRIALS",
-                (double)s->max_optimization_trials, faults);
-    check_order("RETRY_BASE_SECONDS", s->retry_base_s, "RETRY_CAP_SECONDS", s->retry_cap_s, faults);
+    check_between("MIN_SAMPLE_SIZE", s->min_sample_size, "DEFAULT_SAMPLE_SIZE", s->default_sample_size,
+                  "MAX_SAMPLE_SIZE", s->max_sample_size, faults);
+    check_between("MIN_EPOCHS", s->min_epochs, "DEFAULT_EPOCHS", s->default_epochs, "MAX_EPOCHS",
+                  s->max_epochs, faults);
+    (void)check_order("DEFAULT_OPTIMIZATION_TRIALS", (double)s->optimization_trials,
+                      "MAX_OPTIMIZATION_TRIALS", (double)s->max_optimization_trials, faults);
+    (void)check_order("RETRY_BASE_SECONDS", s->retry_base_s, "RETRY_CAP_SECONDS", s->retry_cap_s, faults);
     if (s->beat_s * 2 > s->lease_s)
         rf_note(faults,
                 "BEAT_SECONDS (%g) is more than half of LEASE_SECONDS (%g): one late beat would lose a job",
                 s->beat_s, s->lease_s);
+}
+
+/* ---- defaults that follow ---------------------------------------------------------------------- */
+
+static bool is_given(const rf_settings *s, rf_setting_id id)
+{
+    return s->origin[id] != RF_FROM_DEFAULT;
+}
+
+static int64_t between(int64_t value, int64_t low, int64_t high)
+{
+    return value > high ? high : value < low ? low : value;
+}
+
+/* Whoever gives only MAX_EPOCHS=50 does not want a hundred by default, and means no fault. */
+static void let_defaults_follow(rf_settings *s)
+{
+    if (!is_given(s, RF_SET_DEFAULT_SAMPLE_SIZE))
+        s->default_sample_size = between(s->default_sample_size, s->min_sample_size, s->max_sample_size);
+    if (!is_given(s, RF_SET_DEFAULT_EPOCHS))
+        s->default_epochs = between(s->default_epochs, s->min_epochs, s->max_epochs);
+    if (!is_given(s, RF_SET_DEFAULT_OPTIMIZATION_TRIALS))
+        s->optimization_trials = between(s->optimization_trials, 1, s->max_optimization_trials);
+    if (!is_given(s, RF_SET_RETRY_BASE_SECONDS) && s->retry_base_s > s->retry_cap_s)
+        s->retry_base_s = s->retry_cap_s;
+    if (!is_given(s, RF_SET_BEAT_SECONDS) && s->beat_s > s->lease_s / 3)
+        s->beat_s = s->lease_s / 3;
 }
 
 static void check_file_types(const rf_settings *settings, rf_notes *faults)
@@ -153,6 +188,7 @@ void rfi_settings_check(rf_settings *settings, rf_notes *faults)
     refuse_later(settings, faults);
     find_database(settings, faults);
     check_names(settings, faults);
+    let_defaults_follow(settings);
     check_orders(settings, faults);
     check_file_types(settings, faults);
     if (*settings->secret_key && strlen(settings->secret_key) < SECRET_KEY_LEAST)

@@ -42,24 +42,25 @@ typedef struct rf_scheduler_options {
     void *now_arg;
     uint64_t random_seed; /* of the retries' jitter; 0: from the kernel */
 
-    bool require_approval;       /* new requests wait for an admin              */
-    int32_t user_running_limit;  /* requests of one user at a time; 0: 5        */
-    int32_t user_waiting_limit;  /* not ended; more is RATE_LIMITED; 0: 200     */
-    int32_t default_epochs;      /* beside a given batch size; 0: 100           */
-    int64_t job_timeout_ms;      /* of one attempt; 0: 3,600,000                */
-    int64_t reap_ms;             /* 0: 5,000                                    */
-    int64_t reconcile_ms;        /* 0: 30,000                                   */
-    int64_t relay_ms;            /* an offer older than this is made again; 0: 1,000             */
-    int64_t clean_ms;            /* 0: 600,000                                  */
-    int64_t cancel_grace_ms;     /* a worker that does not let go by then is fenced; 0: 30,000   */
-    int64_t retry_base_ms;       /* 0: 2,000                                    */
-    int64_t retry_cap_ms;        /* 0: 600,000                                  */
-    int32_t max_attempts;        /* 0: 5                                        */
-    int32_t max_crashes;         /* 0: 3                                        */
-    int64_t keep_jobs_ms;        /* 0: 30 days                                  */
-    int64_t keep_idempotency_ms; /* 0: 24 hours                                 */
-    int64_t keep_audit_ms;       /* 0: 90 days                                  */
-    int64_t orphan_age_ms;       /* objects that nobody names, 0: a day         */
+    bool require_approval;          /* new requests wait for an admin              */
+    int32_t user_running_limit;     /* requests of one user at a time; 0: 5        */
+    int32_t user_waiting_limit;     /* not ended; more is RATE_LIMITED; 0: 200     */
+    int32_t default_epochs;         /* beside a given batch size; 0: 100           */
+    int32_t min_epochs, max_epochs; /* of what the size of a table chooses; 0: whatever it chooses */
+    int64_t job_timeout_ms;         /* of one attempt; 0: 3,600,000                */
+    int64_t reap_ms;                /* 0: 5,000                                    */
+    int64_t reconcile_ms;           /* 0: 30,000                                   */
+    int64_t relay_ms;               /* an offer older than this is made again; 0: 1,000             */
+    int64_t clean_ms;               /* 0: 600,000                                  */
+    int64_t cancel_grace_ms;        /* a worker that does not let go by then is fenced; 0: 30,000   */
+    int64_t retry_base_ms;          /* 0: 2,000                                    */
+    int64_t retry_cap_ms;           /* 0: 600,000                                  */
+    int32_t max_attempts;           /* 0: 5                                        */
+    int32_t max_crashes;            /* 0: 3                                        */
+    int64_t keep_jobs_ms;           /* 0: 30 days                                  */
+    int64_t keep_idempotency_ms;    /* 0: 24 hours                                 */
+    int64_t keep_audit_ms;          /* 0: 90 days                                  */
+    int64_t orphan_age_ms;          /* objects that nobody names, 0: a day         */
 } rf_scheduler_options;
 
 rf_code rf_scheduler_open(rf_scheduler **out, const rf_scheduler_options *options,

@@ -89,6 +89,18 @@ static void line_that_cannot_be_read_is_named(void **state)
     rf_dotenv_free(&env);
 }
 
+static void lines_around_a_broken_one_are_read(void **state)
+{
+    (void)state;
+    rf_error err = {0};
+    rf_dotenv env;
+    assert_fails(parse(&env, "A=1\n?\nB=2\n!\nC=3", &err), RF_INPUT, "line 2 is not");
+    assert_string_equal(rf_dotenv_find(&env, "A"), "1");
+    assert_string_equal(rf_dotenv_find(&env, "B"), "2");
+    assert_string_equal(rf_dotenv_find(&env, "C"), "3");
+    rf_dotenv_free(&env);
+}
+
 static void file_that_is_not_there_is_empty(void **state)
 {
     (void)state;
@@ -142,6 +154,7 @@ int main(void)
         cmocka_unit_test(values_are_read_in_every_spelling),
         cmocka_unit_test(lines_are_counted_through_quotes),
         cmocka_unit_test(line_that_cannot_be_read_is_named),
+        cmocka_unit_test(lines_around_a_broken_one_are_read),
         cmocka_unit_test(file_that_is_not_there_is_empty),
         cmocka_unit_test(file_is_named_with_its_faulty_line),
         cmocka_unit_test(every_allocation_may_fail),

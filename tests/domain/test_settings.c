@@ -149,8 +149,10 @@ static void every_fault_is_a_sentence_that_names_its_variable(void **state)
         {"ALLOWED_HOSTS=a b", "ALLOWED_HOSTS: \"a b\" is not a host name"},
         {"ALLOWED_HOSTS=,", "ALLOWED_HOSTS names no host"},
         {"SUPPORTED_FILE_TYPES=csv,xlsx", "SUPPORTED_FILE_TYPES: \"xlsx\" is not read"},
-        {"MIN_SAMPLE_SIZE=5000", "MIN_SAMPLE_SIZE (5000) is more than DEFAULT_SAMPLE_SIZE (1000)"},
-        {"MAX_EPOCHS=50", "DEFAULT_EPOCHS (100) is more than MAX_EPOCHS (50)"},
+        {"MIN_SAMPLE_SIZE=200000", "MIN_SAMPLE_SIZE (200000) is more than MAX_SAMPLE_SIZE (100000)"},
+        {"MAX_EPOCHS=5", "MIN_EPOCHS (10) is more than MAX_EPOCHS (5)"},
+        {"DEFAULT_SAMPLE_SIZE=50", "MIN_SAMPLE_SIZE (100) is more than DEFAULT_SAMPLE_SIZE (50)"},
+        {"DEFAULT_EPOCHS=501", "DEFAULT_EPOCHS (501) is more than MAX_EPOCHS (500)"},
         {"BEAT_SECONDS=20", "BEAT_SECONDS (20) is more than half of LEASE_SECONDS (30)"},
         {"ENABLE_PUSH_NOTIFICATIONS=true", "ENABLE_PUSH_NOTIFICATIONS cannot be true"},
     };
@@ -161,6 +163,18 @@ static void every_fault_is_a_sentence_that_names_its_variable(void **state)
         assert_null(strstr(faults.texts[0], "hunter2"));
         end(state);
     }
+}
+
+static void defaults_follow_the_limits_that_somebody_gave(void **state)
+{
+    (void)state;
+    assert_ok(load("MAX_EPOCHS=50\nMIN_SAMPLE_SIZE=5000\n",
+                   ENVIRONMENT("LEASE_SECONDS=3", "RETRY_CAP_SECONDS=0.5", "MAX_OPTIMIZATION_TRIALS=7")));
+    assert_int_equal(settings.default_epochs, 50);
+    assert_int_equal(settings.default_sample_size, 5000);
+    assert_int_equal(settings.optimization_trials, 7);
+    assert_near(settings.beat_s, 1, 0);
+    assert_near(settings.retry_base_s, 0.5, 0);
 }
 
 static void all_faults_are_told_at_once(void **state)
@@ -289,6 +303,7 @@ int main(void)
         LOADING(values_of_every_type_are_read),
         LOADING(database_path_with_three_slashes_is_relative),
         cmocka_unit_test(every_fault_is_a_sentence_that_names_its_variable),
+        LOADING(defaults_follow_the_limits_that_somebody_gave),
         LOADING(all_faults_are_told_at_once),
         LOADING(name_in_the_file_that_is_no_setting_is_remarked),
         LOADING(secret_may_stand_in_a_file),

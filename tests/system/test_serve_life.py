@@ -57,7 +57,8 @@ class Start(ServiceCase):
         self.refused_start("others may read the key")
 
     def test_all_faults_of_the_settings_are_told_at_once(self):
-        status, err = self.refused_start("PORT is a whole number", "REDIS_URL cannot be used", "SECRET_KEY is too short",
+        self.file(".env", "this is no setting\nWORKERS=-1\n")
+        status, err = self.refused_start(".env: line 1 is not NAME=value", "WORKERS", "PORT is a whole number", "REDIS_URL cannot be used", "SECRET_KEY is too short",
                                          "SUPABASE_URL cannot be used", "DATABASE_URL cannot be postgresql://", PORT="x",
                                          REDIS_URL="redis://h", SECRET_KEY="hunter2", SUPABASE_URL="https://x.example",
                                          DATABASE_URL="postgresql://u:hunter2@h/d")
