@@ -23,6 +23,7 @@ typedef struct sampled {
     rfi_watcher watcher;
     rf_server *server;
     _Atomic int phase;
+    bool has_conditions;
     int64_t part; /* that is being sent, or was; -1: none */
     rf_error why; /* of FAILED */
     rf_download *download;
@@ -58,6 +59,8 @@ static void note_failure(sampled *s, const rf_sample_next *next, rf_arena *arena
                                                          : RF_UNAVAILABLE;
     s->why = (rf_error){0};
     s->why.code = rf_fail(&s->why, code, "%s", message);
+    if (code == RF_INPUT && s->has_conditions)
+        rf_error_context(&s->why, "conditions");
 }
 
 static phase fetch_next(sampled *s)
@@ -224,7 +227,9 @@ rf_code rfi_reply_sampled(rfi_call *call, int64_t job_id, const char *type, rf_e
     sampled *s = rf_malloc(sizeof *s);
     if (!s)
         return rf_fail(err, RF_NO_MEMORY, "there is no memory for the sample now");
-    *s = (sampled){.server = call->server, .part = -1};
+    *s = (sampled){.server = call->server,
+                   .has_conditions = json_object_size(json_object_get(call->json, "conditions")) > 0,
+                   .part = -1};
     rfi_stream_init(&s->stream, read_sampled, close_sampled);
     pthread_mutex_init(&s->lock, NULL);
     atomic_store(&s->phase, WAITING);

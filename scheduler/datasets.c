@@ -315,15 +315,9 @@ static rf_code merge_kinds(kinds_write *w, rf_error *err)
     json_t *json = json_loads(*w->dataset.kinds ? w->dataset.kinds : "{}", 0, NULL);
     char *text = NULL;
     rf_code rc = RF_OK;
-    for (int32_t i = 0; i < w->n; i++) {
-        const rf_plan_condition column = {.column = w->kinds[i].column, .value = ""};
-        rf_error why = {0};
-        if (rfi_conditions_check(&column, 1, w->dataset.profile, &why) == RF_USAGE) {
-            rc = rf_fail(err, RF_USAGE, "columns: the table has no column \"%.100s\"", w->kinds[i].column);
-            goto out;
-        }
+    RF_TRY(rfi_kinds_check(w->kinds, w->n, w->dataset.profile, err));
+    for (int32_t i = 0; i < w->n; i++)
         json_object_set_new(json, w->kinds[i].column, json_string(rf_kind_name(w->kinds[i].kind)));
-    }
     text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     w->dataset.kinds = text ? rf_arena_string(w->arena, text, strlen(text)) : NULL;
     if (!w->dataset.kinds)

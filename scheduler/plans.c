@@ -68,40 +68,6 @@ static rf_code conditions_read(const json_t *spec, rf_arena *arena, const rf_pla
     return rf_arena_check(arena, "conditions", err);
 }
 
-static bool has_column(const json_t *columns, const char *label)
-{
-    size_t i;
-    json_t *column;
-    json_array_foreach((json_t *)columns, i, column)
-    {
-        const char *text = json_string_value(json_object_get(column, "label"));
-        if (!text)
-            text = json_string_value(json_object_get(column, "name"));
-        if (text && !strcmp(text, label))
-            return true;
-    }
-    return false;
-}
-
-rf_code rfi_conditions_check(const rf_plan_condition *conditions, int32_t n, const char *profile,
-                             rf_error *err)
-{
-    if (!n)
-        return RF_OK;
-    json_t *json = NULL;
-    rf_code rc = RF_OK;
-    RF_TRY(parse(profile, &json, err));
-    for (int32_t i = 0; i < n; i++)
-        if (!has_column(json_object_get(json, "columns"), conditions[i].column)) {
-            rc = rf_fail(err, RF_USAGE, "conditions: the table has no column \"%.100s\"",
-                         conditions[i].column);
-            break;
-        }
-out:
-    json_decref(json);
-    return rc;
-}
-
 /* ------------------------------------------------------------------ parameters */
 
 /* Those that somebody gave: the others are chosen when the table's size is known. */
@@ -159,6 +125,15 @@ static int param_index(const char *wanted)
     return -1;
 }
 
+/* What nobody asked for keeps to the limits of those who ask. */
+static void keep_within(const rf_scheduler *s, int64_t *epochs)
+{
+    if (s->options.max_epochs && *epochs > s->options.max_epochs)
+        *epochs = s->options.max_epochs;
+    if (*epochs < s->options.min_epochs)
+        *epochs = s->options.min_epochs;
+}
+
 rf_code rfi_params_finish(const rf_scheduler *s, rf_params *params, int64_t n_rows, rf_error *err)
 {
     const bool epochs = params->given >> param_index("epochs") & 1;
@@ -170,6 +145,8 @@ rf_code rfi_params_finish(const rf_scheduler *s, rf_params *params, int64_t n_ro
         RF_TRY(rf_params_set(params, "epochs", text, err));
     }
     rc = rf_params_finish(params, n_rows, false, err);
+    if (!epochs)
+        keep_within(s, &params->epochs);
     if (rc == RF_USAGE && err) { /* which field of a request it is about */
         char why[sizeof err->message];
         snprintf(why, sizeof why, "%s", err->message);

@@ -20,6 +20,7 @@
 #include "domain/plan.h"
 #include "domain/result.h"
 #include "queue/queue.h"
+#include "scheduler/datasets.h"
 #include "scheduler/jobs.h"
 #include "scheduler/scheduler.h"
 #include "storage/storage.h"
@@ -169,7 +170,10 @@ rf_code rfi_spec_write_sampling(const rf_sampling *ask, rf_buf *out, rf_error *e
 /* Parameters as they will be for a table of so many rows. USAGE names what cannot be. */
 rf_code rfi_params_finish(const rf_scheduler *s, rf_params *params, int64_t n_rows,
                           rf_error *err) RF_MUST_CHECK;
-/* Conditions name columns of the profile. */
+/* Conditions (profile_checks.c) and chosen kinds name columns of the profile, and ask for nothing that it knows not to be there.
+ * USAGE; the error's context is the field of the request: "conditions.region", "columns.zip". */
+rf_code rfi_kinds_check(const rf_column_kind *kinds, int32_t n, const char *profile,
+                        rf_error *err) RF_MUST_CHECK;
 rf_code rfi_conditions_check(const rf_plan_condition *conditions, int32_t n, const char *profile,
                              rf_error *err) RF_MUST_CHECK;
 /* Sets job->plan, job->need and job->cost; texts in the arena. USAGE when the table does not allow what was asked. */

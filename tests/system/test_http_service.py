@@ -113,6 +113,20 @@ class Datasets(ServiceCase):
         self.assertEqual(user.send("PUT", f"/upload/datasets/{dataset}/columns", {"columns": {"nothing": "id"}}).status, 422)
         self.assertEqual(user.send("PUT", f"/upload/datasets/{dataset}/columns", {"columns": {"age": "colour"}}).status, 422)
 
+    def test_every_type_of_a_wide_table_may_be_chosen_at_once(self):
+        service = self.serve()
+        user = service.user()
+        names = [f"c{i}" for i in range(4000)]
+        rows = [",".join(names)] + [",".join(str(i * j % 9) for i in range(len(names))) for j in range(20)]
+        dataset = user.upload("\n".join(rows).encode())
+
+        def ready():
+            found = user.ok("GET", f"/upload/datasets/{dataset}").data
+            return found if found["status"] == "ready" else None
+        until(ready, "a profile")
+        user.ok("PUT", f"/upload/datasets/{dataset}/columns", {"columns": {name: "categorical" for name in names}})
+        self.assertEqual({c["type"] for c in until(ready, "a profile")["columns"]}, {"categorical"})
+
     def test_what_is_no_table_is_refused_or_found_invalid(self):
         service = self.serve()
         user = service.user()
@@ -247,9 +261,11 @@ class Generation(ServiceCase):
         self.assertEqual(checked["cost"]["steps"], 800)
         self.assertGreater(checked["cost"]["estimated_s"], 0)
         self.assertEqual(user.ok("GET", "/generation/requests").data["items"], [])
-        for more, field in [({"conditions": {"nothing": "1"}}, "conditions"), ({"model_config": {"batch_size": 7}}, "model_config")]:
-            reply = user.send("POST", "/generation-v2/validate", {**ask, **more})
-            self.assertEqual((reply.status, list(reply.error["details"])), (422, [field]), reply.body)
+        for more, field in [({"conditions": {"nothing": "1"}}, "conditions.nothing"), ({"model_config": {"batch_size": 7}}, "model_config"),
+                            ({"conditions": {"region": "nowhere"}}, "conditions.region"), ({"conditions": {"age": 200}}, "conditions.age")]:
+            for path in ["/generation-v2/validate", "/generation-v2/start"]:
+                reply = user.send("POST", path, {**ask, **more})
+                self.assertEqual((reply.status, list(reply.error["details"])), (422, [field]), reply.body)
         reply = user.send("POST", "/generation-v2/validate", '{"dataset_id": 99999999999999999999}', {"Content-Type": "application/json"})
         self.assertEqual(reply.status, 400)
         self.assertIn("a number is too large", reply.error["message"])
