@@ -80,6 +80,13 @@ static const char *what_is_wrong(const json_error_t *error)
         return "a key is there twice";
     case json_error_numeric_overflow:
         return "a number is too large";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "a text holds \\u0000";
+    case json_error_invalid_utf8:
+        return "a text is not UTF-8";
+    case json_error_premature_end_of_input:
+        return "it ends too soon";
     default:
         return "something is wrong";
     }
@@ -103,8 +110,11 @@ static bool finish_json(rfi_call *call)
         call->json = json_object();
     else if (!is_empty && is_too_deep(call->body.data, call->body.size_bytes))
         return refuse_json(call, NULL);
-    else
-        call->json = json_loadb(is_empty ? "" : call->body.data, call->body.size_bytes,
+    else if (is_empty) {
+        rfi_reply_failure(call, RFI_MALFORMED, "the body is empty; send JSON", NULL);
+        return false;
+    } else
+        call->json = json_loadb(call->body.data, call->body.size_bytes,
                                 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!call->json)
         return refuse_json(call, &error);

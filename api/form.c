@@ -113,7 +113,13 @@ static rf_code read_part_headers(rfi_form *form, char *headers, rf_error *err)
         read_parameter(name, sizeof name, line, "name");
         is_file = read_parameter(file_name, sizeof file_name, line, "filename");
     }
-    if (strcmp(name, "file") != 0 || !is_file) {
+    if (strcmp(name, "file") == 0 && !is_file) {
+        rf_fail(err, RF_INPUT,
+                "the field 'file' has no file name; send a file, as curl's -F file=@table.csv");
+        rf_error_context(err, "file");
+        return RF_INPUT;
+    }
+    if (strcmp(name, "file") != 0) {
         rf_fail(err, RF_INPUT,
                 "the form has a part that is not known here; send one file as the field 'file'");
         rf_error_context(err, "%s", name[0] ? name : "file");
@@ -160,7 +166,8 @@ static rf_code step_after(rfi_form *form, bool *moved, rf_error *err)
         blanks++;
     *moved = w->size_bytes >= blanks + 2;
     if (blanks > BOUNDARY_MAX)
-        return rf_fail(err, RF_MALFORMED, "the form cannot be read: a boundary is followed by too many blanks");
+        return rf_fail(err, RF_MALFORMED,
+                       "the form cannot be read: a boundary is followed by too many blanks");
     if (!*moved)
         return RF_OK;
     if (blanks == 0 && memcmp(w->data, "--", 2) == 0)

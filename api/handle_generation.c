@@ -183,14 +183,25 @@ rf_code rfi_config(rfi_call *call, rf_error *err)
     return rfi_data_end(call, 200, "what may be asked for", err);
 }
 
+static void put_warnings(rf_buf *out, const rf_notes *warnings)
+{
+    rfi_json_key(out, "warnings");
+    rfi_json_open(out, '[');
+    for (int i = 0; i < warnings->n; i++)
+        rfi_json_text(out, warnings->texts[i]);
+    rfi_json_close(out, ']');
+}
+
 rf_code rfi_validate(rfi_call *call, rf_error *err)
 {
     rf_code rc = RF_OK;
     rf_generation ask;
     rf_params params;
     rf_generation_check check;
+    rf_notes warnings;
+    rf_notes_init(&warnings);
     RF_TRY(rfi_ask_generation(call, &ask, &params, err));
-    RF_TRY(rf_job_check_generation(call->server->scheduler, &ask, &check, err));
+    RF_TRY(rf_job_check_generation(call->server->scheduler, &ask, &check, &warnings, err));
     rf_buf *data = rfi_data_begin(call);
     rfi_json_open(data, '{');
     rfi_json_put_flag(data, "valid", true);
@@ -207,10 +218,12 @@ rf_code rfi_validate(rfi_call *call, rf_error *err)
         rfi_json_close(data, '}');
     } else
         rf_buf_puts(data, ",\"n_rows\":null,\"n_columns\":null,\"parameters\":null,\"cost\":null");
+    put_warnings(data, &warnings);
     rfi_json_close(data, '}');
     rc = rfi_data_end(
         call, 200, check.ready ? "this can be started" : "this can be started; the dataset is being profiled",
         err);
 out:
+    rf_notes_free(&warnings);
     return rc;
 }

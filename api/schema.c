@@ -122,7 +122,8 @@ static void check_string(check *c, const rfi_schema *schema, const json_t *value
     if (strlen(text) != length)
         fault(c, "must not hold the character U+0000");
     else if (n < schema->length_low)
-        fault_f(c, "must have at least %lld characters", (long long)schema->length_low);
+        fault_f(c, n == 0 ? "must not be empty" : "must have at least %lld characters",
+                (long long)schema->length_low);
     else if (schema->length_high && n > schema->length_high)
         fault_f(c, "must have at most %lld characters", (long long)schema->length_high);
     else if (schema->format && strcmp(schema->format, "email") == 0 && !looks_like_email(text))

@@ -130,9 +130,11 @@ static const rfi_schema column = {
     .type = RFI_OBJECT,
     .is_open = true,
     .fields =
-        FIELDS(NEEDED("name", &text, NULL), NEEDED("type", &kind, NULL), NEEDED("missing", &count, NULL),
-               NEEDED("distinct", &count, NULL), OPTION("constant", &flag, NULL, NULL),
-               OPTION("top", &top, NULL, "the most frequent values"),
+        FIELDS(NEEDED("name", &text, "as the header has it"), NEEDED("type", &kind, NULL),
+               NEEDED("missing", &count, NULL), NEEDED("distinct", &count, NULL),
+               OPTION("label", &text, NULL,
+                      "the name in requests: another where the header repeats or lacks a name"),
+               OPTION("constant", &flag, NULL, NULL), OPTION("top", &top, NULL, "the most frequent values"),
                OPTION("chosen", &flag, NULL, "the owner chose its type"))};
 static const rfi_schema columns = {.type = RFI_ARRAY, .items = &column};
 
@@ -343,10 +345,10 @@ static const rfi_schema cost = {
 const rfi_schema rfi_shape_validated = {
     .name = "Validated",
     .type = RFI_OBJECT,
-    .fields =
-        FIELDS(NEEDED("valid", &flag, NULL), NEEDED("ready", &flag, "whether the dataset is profiled"),
-               NULLABLE("n_rows", &count, NULL), NULLABLE("n_columns", &count, NULL),
-               NULLABLE("parameters", &object, "as they would be used"), NULLABLE("cost", &cost, NULL))};
+    .fields = FIELDS(NEEDED("valid", &flag, NULL), NEEDED("ready", &flag, "whether the dataset is profiled"),
+                     NULLABLE("n_rows", &count, NULL), NULLABLE("n_columns", &count, NULL),
+                     NULLABLE("parameters", &object, "as they would be used"), NULLABLE("cost", &cost, NULL),
+                     NEEDED("warnings", &texts, "what is allowed and hardly meant"))};
 
 /* ---- models ------------------------------------------------------------------------------------ */
 

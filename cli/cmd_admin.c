@@ -127,7 +127,9 @@ rf_code rf_cmd_admin(rf_cli *cli, rf_error *err)
         RF_TRY(rf_fail(err, RF_USAGE, "there is no \"rowforge admin %s\"; there is admin create-user",
                        cli->options.operands.text[0]));
     RF_TRY(rf_service_load(&service, cli, RF_SERVICE_SHARED, err));
-    RF_TRY(create_user(cli, &service, err));
+    rc = create_user(cli, &service, err);
+    if (rc != RF_OK)
+        err->context[0] = '\0'; /* a field of the HTTP interface, which nobody filled in here */
 out:
     rf_service_free(&service);
     return rc;

@@ -178,11 +178,13 @@ static void run_batch(rf_db *db, write_request *batch)
 {
     rf_error cause = {0};
     rf_code rc = RF_OK;
+    bool refused = false;
     RF_TRY(db->driver->begin(db->writer.connection, &cause));
     for (write_request *r = batch; r; r = r->next) {
         atomic_fetch_add_explicit(&db->writes, 1, memory_order_relaxed);
         if (run_one(db, r, !batch->next))
             continue;
+        refused = !batch->next && db->driver->in_transaction(db->writer.connection);
         rc = rf_fail(&cause, RF_UNAVAILABLE,
                      "the database gave up a change that was shared; try again in a moment");
         goto out;
@@ -191,7 +193,8 @@ static void run_batch(rf_db *db, write_request *batch)
 out:
     if (rc == RF_OK)
         return;
-    atomic_fetch_add_explicit(&db->failures, 1, memory_order_relaxed);
+    if (!refused) /* by the caller's own rules: that is no failure of the database */
+        atomic_fetch_add_explicit(&db->failures, 1, memory_order_relaxed);
     db->driver->rollback(db->writer.connection);
     fail_batch(batch, &cause);
 }

@@ -305,7 +305,10 @@ rf_code rf_admin_worker_wish(rf_scheduler *s, int64_t admin_id, int64_t worker_i
 {
     wish_write w = {.s = s, .admin_id = admin_id, .worker_id = worker_id, .wish = wish};
     rf_code rc = RF_OK;
-    RF_TRY(rf_queue_worker_wish(s->queue, worker_id, wish, err));
+    rc = rf_queue_worker_wish(s->queue, worker_id, wish, err);
+    if (rc == RF_NOT_FOUND) /* the queue's own words are for the worker */
+        rc = rf_fail(err, rc, "there is no worker %lld", (long long)worker_id);
+    RF_TRY(rc);
     RF_TRY(rf_db_write(s->db, write_wish, &w, err));
 out:
     return rc;

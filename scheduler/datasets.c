@@ -228,8 +228,11 @@ rf_code rf_upload_commit(rf_upload *upload, const rf_idempotency *idempotency, r
     char sum[RF_SHA256_HEX_SIZE];
     rf_code rc = RF_OK;
     rfi_effects_init(&w.effects);
-    if (!upload->size_bytes)
-        return rf_fail(err, RF_INPUT, "the file is empty");
+    if (!upload->size_bytes) {
+        rc = rf_fail(err, RF_INPUT, "the file is empty");
+        rf_error_context(err, "file");
+        goto out;
+    }
     RF_TRY(rf_upload_sha256(upload, sum, err));
     RF_TRY(rfi_storage_said(rf_storage_writer_commit(upload->writer, &stored, err), not_stored, err));
     rc = rf_db_write(upload->s->db, write_upload, &w, err);

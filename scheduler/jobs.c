@@ -18,7 +18,11 @@ static rf_code add_position(rf_scheduler *s, rf_job_view *view, rf_error *err)
     view->queue_position = 0;
     if (view->job.state != RF_JOB_QUEUED || view->job.blocked)
         return RF_OK;
-    return rf_queue_position(s->queue, view->job.id, &view->queue_position, err);
+    const rf_code rc = rf_queue_position(s->queue, view->job.id, &view->queue_position, err);
+    /* on its way to a worker that has not said yet that it began */
+    if (rc == RF_OK && !view->queue_position && view->job.run_at_ms <= rf_scheduler_now_ms(s))
+        view->queue_position = 1;
+    return rc;
 }
 
 rf_code rf_job_look(rf_scheduler *s, int64_t user_id, int64_t id, rf_arena *arena, rf_job_view *out,

@@ -12,6 +12,7 @@
 #ifndef RF_SCHEDULER_JOBS_H
 #define RF_SCHEDULER_JOBS_H
 
+#include "core/notes.h"
 #include "domain/cost.h"
 #include "domain/job.h"
 #include "domain/params.h"
@@ -45,9 +46,10 @@ typedef struct rf_generation_check {
     rf_params params; /* finished, by the dataset's size */
     rf_cost cost;
 } rf_generation_check;
-/* Reads. As submit would, and changes nothing. */
+/* Reads. As submit would, and changes nothing. `warnings` (may be NULL) takes what is allowed and hardly meant: a batch that is larger
+ * than the table, a cost beyond the time that a job may take. */
 rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_generation_check *out,
-                                rf_error *err) RF_MUST_CHECK;
+                                rf_notes *warnings, rf_error *err) RF_MUST_CHECK;
 
 typedef struct rf_sampling {
     int64_t user_id, model_id;

@@ -4,6 +4,9 @@
 
 #include "scheduler/scheduler_state.h"
 
+/* Larger than any default: small tables are trained with it as they are. */
+enum { SMALL_BATCH = 1000 };
+
 /* ------------------------------------------------------------------ parts of every submit */
 
 rf_job rfi_job_new(rf_scheduler *s, rf_job_kind kind, int64_t user_id, int32_t priority_plus_1)
@@ -226,8 +229,24 @@ out:
     return rc;
 }
 
+static void warn(const rf_scheduler *s, const rf_generation_check *check, rf_notes *warnings)
+{
+    const long long batch = check->params.batch_size, rows = check->n_rows;
+    const double limit_s = (double)s->options.job_timeout_ms / 1000;
+    if (batch > rows && batch > SMALL_BATCH)
+        rf_note(warnings,
+                "batch_size %lld is more than the %lld rows of the table: each step draws rows again and "
+                "again and takes longer, and no more is learned",
+                batch, rows);
+    if (limit_s > 0 && check->cost.seconds > limit_s)
+        rf_note(warnings,
+                "about %.0f s of two processor cores are estimated, and a job is stopped after %.0f s: ask "
+                "for fewer epochs, a smaller batch_size or smaller layers, unless a faster worker is there",
+                check->cost.seconds, limit_s);
+}
+
 rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_generation_check *out,
-                                rf_error *err)
+                                rf_notes *warnings, rf_error *err)
 {
     rf_arena arena;
     rf_arena_init(&arena);
@@ -247,6 +266,7 @@ rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_ge
     out->n_rows = dataset.n_rows;
     out->n_columns = dataset.n_columns;
     out->cost = rf_cost_generate(&out->params, dataset.n_rows, dataset.n_columns, ask->rows);
+    warn(s, out, warnings);
 out:
     rf_arena_free(&arena);
     return rc;

@@ -55,6 +55,7 @@ static void a_write_that_fails_leaves_nothing(void **state)
     rf_error err = {0};
     assert_fails(rf_db_write(rig->db, set_fact_and_fail, fact_a, &err), RF_CONFLICT, "second thoughts");
     assert_false(has_fact(rig, "a"));
+    assert_int_equal(rf_db_counts_get(rig->db).failures, 0); /* of the database: it did as it was told */
     assert_ok(rf_db_write(rig->db, set_fact, fact_b, &err)); /* and the next is fine */
     assert_true(has_fact(rig, "b"));
 }
@@ -66,6 +67,7 @@ static void a_commit_that_fails_leaves_nothing(void **state)
     rf_db_fail_at(rig->db, 2); /* the statement, then the commit */
     assert_fails(rf_db_write(rig->db, set_fact, fact_a, &err), RF_UNAVAILABLE, "does not answer");
     rf_db_fail_at(rig->db, 0);
+    assert_int_equal(rf_db_counts_get(rig->db).failures, 1);
     assert_false(has_fact(rig, "a"));
     assert_ok(rf_db_write(rig->db, set_fact, fact_a, &err));
     assert_true(has_fact(rig, "a"));

@@ -75,14 +75,16 @@ static void validation_tells_what_submit_would_and_changes_nothing(void **state)
     rf_error err = {0};
     rf_params params;
     rf_generation_check check;
+    rf_notes warnings;
+    rf_notes_init(&warnings);
     const int64_t id = house_upload_plain(h);
     rf_params_init(&params, RF_MODEL_TVAE);
     assert_ok(rf_params_assign(&params, "batch_size=200", &err));
     const rf_generation ask = house_asking(h, &params, id);
-    assert_ok(rf_job_check_generation(h->s, &ask, &check, &err));
+    assert_ok(rf_job_check_generation(h->s, &ask, &check, &warnings, &err));
     assert_false(check.ready);
     house_profile(h, 500);
-    assert_ok(rf_job_check_generation(h->s, &ask, &check, &err));
+    assert_ok(rf_job_check_generation(h->s, &ask, &check, &warnings, &err));
     assert_true(check.ready);
     assert_int_equal(check.n_rows, 500);
     assert_int_equal(check.cost.steps, 200);
@@ -90,6 +92,14 @@ static void validation_tells_what_submit_would_and_changes_nothing(void **state)
     assert_int_equal(check.params.epochs,
                      100); /* one was given: the other takes its default, whatever the size */
     assert_int_equal(house_lease(h, NULL), 0);
+    assert_int_equal(warnings.n, 0);
+    assert_ok(rf_params_assign(&params, "batch_size=1000000", &err));
+    assert_ok(rf_params_assign(&params, "epochs=100000", &err));
+    assert_ok(rf_job_check_generation(h->s, &ask, &check, &warnings, &err));
+    assert_int_equal(warnings.n, 2);
+    assert_non_null(strstr(warnings.texts[0], "batch_size 1000000 is more than the 500 rows"));
+    assert_non_null(strstr(warnings.texts[1], "a job is stopped after"));
+    rf_notes_free(&warnings);
 }
 
 static void a_result_can_be_fetched_by_its_owner(void **state)

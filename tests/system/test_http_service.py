@@ -95,6 +95,56 @@ class Accounts(ServiceCase):
         self.assertEqual([r.status for r in replies][-1], 429)
 
 
+class Sentences(ServiceCase):
+    """What is told to somebody who got it wrong says what to do."""
+
+    def refused(self, user, status, part, method, path, body=None, headers=None, field=None):
+        reply = user.send(method, path, body, headers)
+        self.assertEqual(reply.status, status, reply.body)
+        self.assertIn(part, reply.error["message"] + str(reply.error["details"]))
+        if field:
+            self.assertEqual(list(reply.error["details"]), [field])
+
+    def test_bodies_that_are_no_json(self):
+        nobody = self.serve().anonymous()
+        kind = {"Content-Type": "application/json"}
+        for body, part in [("", "the body is empty"), ('{"email": "a', "ends too soon"), ('{"email": "a\\u0000"}', "\\u0000"),
+                           (b'{"email": "\xff"}', "not UTF-8")]:
+            self.refused(nobody, 400, part, "POST", "/auth/login", body, kind)
+        self.refused(nobody, 422, "must not be empty", "POST", "/auth/login", {"email": "a@example.org", "password": ""}, field="password")
+
+    def test_forms_without_a_file(self):
+        user = self.serve().user()
+        kind = {"Content-Type": "multipart/form-data; boundary=e"}
+        for disposition, content, part in [('name="file"', "a,b", "has no file name"), ('name="file"; filename="t.csv"', "", "is empty")]:
+            self.refused(user, 422, part, "POST", "/upload/dataset",
+                         f"--e\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--e--\r\n", kind, field="file")
+
+    def test_columns_that_are_nearly_right(self):
+        user = self.serve().user()
+        dataset = user.upload(self.csv(200))
+        until(lambda: user.ok("GET", f"/upload/datasets/{dataset}").data["status"] == "ready", "a profile")
+        self.refused(user, 422, 'did you mean "region"?', "PUT", f"/upload/datasets/{dataset}/columns", {"columns": {"regoin": "id"}},
+                     field="columns.regoin")
+        for conditions, part in [({"regoin": "north"}, 'did you mean "region"?'), ({"region": "up"}, 'it holds "'), ({"member": True}, '"yes"'),
+                                 ({"age": 500}, "goes from"), ({"id": "C100000"}, "no condition")]:
+            self.refused(user, 422, part, "POST", "/generation-v2/start", {"dataset_id": dataset, "conditions": conditions},
+                         field="conditions." + next(iter(conditions)))
+        self.assertEqual(user.ok("GET", "/generation/requests").data["items"], [])
+
+    def test_what_is_allowed_and_hardly_meant(self):
+        user = self.serve(MAX_EPOCHS="120").user()
+        dataset = user.upload(self.csv(200))
+        until(lambda: user.ok("GET", f"/upload/datasets/{dataset}").data["status"] == "ready", "a profile")
+
+        def validate(**config):
+            return user.ok("POST", "/generation-v2/validate", {"dataset_id": dataset, "model_config": config}).data
+        self.assertEqual((validate()["warnings"], validate()["parameters"]["epochs"]), ([], 120))  # by size it would be 200
+        first, second = validate(batch_size=1000000, generator_dim=[4096] * 4)["warnings"]
+        self.assertIn("more than the 200 rows", first)
+        self.assertIn("a job is stopped after 3600 s", second)
+
+
 class Datasets(ServiceCase):
     def test_a_table_is_profiled_and_its_types_may_be_chosen(self):
         service = self.serve()

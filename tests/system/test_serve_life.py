@@ -191,6 +191,7 @@ class Admins(ServiceCase):
             status, _, err = driver.run("admin", "create-user", *words, stdin=stdin, env=env, cwd=self.folder)
             self.assertEqual(status, 2, err)
             self.assertIn(part, err)
+            self.assertFalse(err.rstrip().endswith(("(email)", "(password)")), err)
 
     def test_a_disabled_account_stops_at_once(self):
         service = self.serve()
