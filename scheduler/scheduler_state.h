@@ -91,7 +91,10 @@ struct rf_scheduler {
     _Atomic int64_t reaped_ms, reconciled_ms; /* of the monotonic clock */
 };
 
-/* ------------------------------------------------------------------ clock and chance (scheduler.c) */
+/* ------------------------------------------------------------------ the machine, its clock and chance (scheduler.c) */
+
+/* Its threads (keepers.c) have ended. NULL is fine. */
+void rfi_scheduler_free(rf_scheduler *s);
 
 /* Monotonic, for intervals. */
 int64_t rfi_monotonic_ms(void);

@@ -12,6 +12,18 @@ enum { PROGRESS_MS = 500 };
 
 /* ------------------------------------------------------------------ stopping */
 
+static atomic_bool quiet;
+
+void rf_worker_quiet(void)
+{
+    atomic_store(&quiet, true);
+}
+
+bool rfi_is_quiet(void)
+{
+    return atomic_load(&quiet);
+}
+
 static rfi_stop drained(rf_worker *w, int64_t now_ms)
 {
     if (atomic_load(&w->wish) == RF_WORKER_END)

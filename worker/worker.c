@@ -12,18 +12,6 @@ enum { LEASE_WAIT_MS = 250, FAREWELL_MS = 10000, RETRY_MS = 200, HELD_PATIENCE_M
 
 static const double beat_s = 10, checkpoint_s = 10, let_go_s = 1;
 
-static atomic_bool quiet;
-
-void rf_worker_quiet(void)
-{
-    atomic_store(&quiet, true);
-}
-
-bool rfi_is_quiet(void)
-{
-    return atomic_load(&quiet);
-}
-
 /* ------------------------------------------------------------------ one job */
 
 static rf_code run_kind(rfi_job *job, rf_result_done *done, rf_error *err)
