@@ -236,6 +236,26 @@ static int64_t make_model(house *h)
     return models[0].id;
 }
 
+/* A client asks for twelve rows of a model in a street of their own, and the worker has taken that job. */
+static int64_t begin_sample(street *st, house *h, client *c, size_t enough, const char *headers,
+                            int64_t *token)
+{
+    char line[64], all[128];
+    const int64_t model = make_model(h);
+    open_street(st, h);
+    snprintf(line, sizeof line, "POST /models/%lld/sample", (long long)model);
+    snprintf(all, sizeof all, "Content-Type: application/json\r\n%s", headers);
+    start_client(c, st, enough, line, all, "{\"rows\":12}");
+    return wait_for_job(h, token);
+}
+
+static void watch_job(client *c, const street *st, int64_t job, size_t enough)
+{
+    char line[64];
+    snprintf(line, sizeof line, "GET /generation/events/%lld", (long long)job);
+    start_client(c, st, enough, line, "", "");
+}
+
 /* ------------------------------------------------------------------ what is seen */
 
 static void all_who_watch_see_the_end_and_one_who_leaves_harms_nobody(void **state)
@@ -243,14 +263,12 @@ static void all_who_watch_see_the_end_and_one_who_leaves_harms_nobody(void **sta
     house *const h = *state;
     street st;
     client clients[WATCHERS], leaver;
-    char line[64];
     open_street(&st, h);
     const int64_t job = ask_for_rows(h, make_dataset(h));
-    snprintf(line, sizeof line, "GET /generation/events/%lld", (long long)job);
     for (int i = 0; i < WATCHERS; i++)
-        start_client(&clients[i], &st, 0, line, "", "");
+        watch_job(&clients[i], &st, job, 0);
     wait_for_streams(&st, WATCHERS);
-    start_client(&leaver, &st, 600, line, "", "");
+    watch_job(&leaver, &st, job, 600);
     const int64_t token = house_start(h, job);
     for (int n = 1; n <= PROGRESSES; n++)
         tell_progress(h, job, token, n);
@@ -274,13 +292,8 @@ static void a_sample_is_sent_while_it_is_made(void **state)
     house *const h = *state;
     street st;
     client c;
-    char line[64];
     int64_t token = 0;
-    const int64_t model = make_model(h);
-    open_street(&st, h);
-    snprintf(line, sizeof line, "POST /models/%lld/sample", (long long)model);
-    start_client(&c, &st, 0, line, "Content-Type: application/json\r\n", "{\"rows\":12}");
-    const int64_t job = wait_for_job(h, &token);
+    const int64_t job = begin_sample(&st, h, &c, 0, "", &token);
     for (int64_t n = 0; n < PARTS; n++)
         send_part(h, job, token, n);
     house_send(h, RF_EVENT_DONE, job, token, "{\"kind\":\"sample\",\"rows\":12,\"parts\":12}");
@@ -299,14 +312,8 @@ static void a_sample_that_fails_before_its_first_part_says_why(void **state)
     house *const h = *state;
     street st;
     client c;
-    char line[64];
     int64_t token = 0;
-    const int64_t model = make_model(h);
-    open_street(&st, h);
-    snprintf(line, sizeof line, "POST /models/%lld/sample", (long long)model);
-    start_client(&c, &st, 0, line, "Content-Type: application/json\r\nAccept-Encoding: gzip\r\n",
-                 "{\"rows\":12}");
-    const int64_t job = wait_for_job(h, &token);
+    const int64_t job = begin_sample(&st, h, &c, 0, "Accept-Encoding: gzip\r\n", &token);
     house_send(h, RF_EVENT_FAILED, job, token,
                "{\"class\":\"permanent\",\"message\":\"there is no column zz\",\"detail\":\"\"}");
     house_apply(h);
@@ -322,13 +329,8 @@ static void a_client_that_leaves_cancels_its_sample(void **state)
     house *const h = *state;
     street st;
     client c;
-    char line[64];
     int64_t token = 0;
-    const int64_t model = make_model(h);
-    open_street(&st, h);
-    snprintf(line, sizeof line, "POST /models/%lld/sample", (long long)model);
-    start_client(&c, &st, 20, line, "Content-Type: application/json\r\n", "{\"rows\":12}");
-    const int64_t job = wait_for_job(h, &token);
+    const int64_t job = begin_sample(&st, h, &c, 20, "", &token);
     send_part(h, job, token, 0);
     const double until_s = rf_clock_s() + 60;
     while (house_beat(h, job, token) == RF_BEAT_OK && rf_clock_s() < until_s)
@@ -348,17 +350,10 @@ static void a_server_that_ends_leaves_no_stream_behind(void **state)
     house *const h = *state;
     street st;
     client watching, sampling;
-    char line[64];
     int64_t token = 0;
-    const int64_t model = make_model(h);
-    open_street(&st, h);
-    snprintf(line, sizeof line, "POST /models/%lld/sample", (long long)model);
-    start_client(&sampling, &st, 0, line, "Content-Type: application/json\r\n", "{\"rows\":12}");
-    const int64_t sampled = wait_for_job(h, &token);
+    const int64_t sampled = begin_sample(&st, h, &sampling, 0, "", &token);
     send_part(h, sampled, token, 0);
-    const int64_t job = ask_for_rows(h, make_dataset(h));
-    snprintf(line, sizeof line, "GET /generation/events/%lld", (long long)job);
-    start_client(&watching, &st, 0, line, "", "");
+    watch_job(&watching, &st, ask_for_rows(h, make_dataset(h)), 0);
     wait_for_streams(&st, 2);
     wait_for_reply(&watching);
     close_street(&st);
