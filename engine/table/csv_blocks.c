@@ -51,10 +51,11 @@ static rf_code refuse_byte(const rfi_csv_file *file, size_t offset, rf_error *er
             err, RF_INPUT,
             "%s, line %lld: byte %lld of the file is 0; this is a binary file, not a table of text",
             file->name, line, byte);
-    return rf_fail(err, RF_INPUT,
-                   "%s, line %lld: byte %lld of the file (0x%02X) is not UTF-8; convert the file, or read it "
-                   "as Latin-1 (--latin1)",
-                   file->name, line, byte, (unsigned char)file->data[offset]);
+    return rf_fail(
+        err, RF_INPUT,
+        "%s, line %lld: byte %lld of the file (0x%02X) is not UTF-8; save it as UTF-8 (the command line "
+        "also reads Latin-1, with --latin1)",
+        file->name, line, byte, (unsigned char)file->data[offset]);
 }
 
 static rf_code check_bytes(const rfi_csv_file *file, const rfi_csv_marks *marks, size_t begin, size_t end,

@@ -149,7 +149,9 @@ static void warn_of_numbers(const rfi_csv_file *file, const rf_schema *schema, r
     for (int32_t i = 0; i < schema->n_fields; i++)
         n_numbers += rf_parse_f64(schema->fields[i].name, strlen(schema->fields[i].name), &value);
     if (n_numbers > schema->n_fields / 2)
-        rf_note(notes, "most names in the header of %s are numbers; if it is a row, say --no-header",
+        rf_note(notes,
+                "most names in the header of %s are numbers; if it is a row, write a header above it, or "
+                "say --no-header on the command line",
                 file->name);
 }
 

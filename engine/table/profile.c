@@ -255,8 +255,10 @@ void rf_profile_note(const rf_profile *profile, const rf_table *table, rf_notes 
             rf_note(notes, "column \"%s\" is missing in %.1f %% of the rows", field->label,
                     100.0 * (double)column->missing / (double)profile->n_rows);
         if (field->kind == RF_KIND_CATEGORICAL && column->distinct > MANY_CATEGORIES)
-            rf_note(notes,
-                    "column \"%s\" has %lld categories in %lld rows; if it names the row, say --type '%s=id'",
-                    field->label, (long long)column->distinct, (long long)present, field->label);
+            rf_note(
+                notes,
+                "column \"%s\" has %lld categories in %lld rows; if it names the row, make it an id (on the "
+                "command line: --type '%s=id')",
+                field->label, (long long)column->distinct, (long long)present, field->label);
     }
 }

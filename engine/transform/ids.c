@@ -240,7 +240,8 @@ rf_code rfi_ids_learn(rfi_ids **out, const rf_dict *dict, const rf_field *field,
         if (ids->long_length == 0) {
             rc = rf_fail(
                 err, RF_INPUT,
-                "the ids of column \"%s\" come in too many lengths; give the column another kind with --type",
+                "the ids of column \"%s\" come in too many lengths; give the column another kind (on the "
+                "command line: --type)",
                 field->label);
             goto out;
         }
