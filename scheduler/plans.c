@@ -253,6 +253,7 @@ rf_code rfi_plan_generate(const rf_scheduler *s, rf_job *job, const rf_dataset *
     rf_code rc = RF_OK;
     RF_TRY(parse(job->spec, &spec, err));
     RF_TRY(params_read(spec, &plan.params, err));
+    RF_TRY(rfi_rows_check(dataset->n_rows, err));
     RF_TRY(rfi_params_finish(s, &plan.params, dataset->n_rows, err));
     RF_TRY(conditions_read(spec, arena, &plan.conditions, &plan.n_conditions, err));
     RF_TRY(rfi_conditions_check(plan.conditions, plan.n_conditions, dataset->profile, err));

@@ -168,6 +168,13 @@ out:
     return rc;
 }
 
+rf_code rfi_rows_check(int64_t n_rows, rf_error *err)
+{
+    if (n_rows >= 2)
+        return RF_OK;
+    return rf_fail(err, RF_USAGE, "dataset_id: the dataset has only one row; at least two are needed");
+}
+
 rf_code rfi_kinds_check(const rf_column_kind *kinds, int32_t n, const char *profile, rf_error *err)
 {
     json_t *columns = NULL;

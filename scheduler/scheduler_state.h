@@ -175,6 +175,7 @@ rf_code rfi_params_finish(const rf_scheduler *s, rf_params *params, int64_t n_ro
                           rf_error *err) RF_MUST_CHECK;
 /* Conditions (profile_checks.c) and chosen kinds name columns of the profile, and ask for nothing that it knows not to be there.
  * USAGE; the error's context is the field of the request: "conditions.region", "columns.zip". */
+rf_code rfi_rows_check(int64_t n_rows, rf_error *err) RF_MUST_CHECK; /* as many as can be learned from */
 rf_code rfi_kinds_check(const rf_column_kind *kinds, int32_t n, const char *profile,
                         rf_error *err) RF_MUST_CHECK;
 rf_code rfi_conditions_check(const rf_plan_condition *conditions, int32_t n, const char *profile,

@@ -260,6 +260,7 @@ rf_code rf_job_check_generation(rf_scheduler *s, const rf_generation *ask, rf_ge
         RF_TRY(check_unsized(s, ask->params, err));
         goto out;
     }
+    RF_TRY(rfi_rows_check(dataset.n_rows, err));
     RF_TRY(rfi_params_finish(s, &out->params, dataset.n_rows, err));
     RF_TRY(rfi_conditions_check(ask->conditions, ask->n_conditions, dataset.profile, err));
     out->ready = true;

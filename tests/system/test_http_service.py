@@ -132,6 +132,13 @@ class Sentences(ServiceCase):
                          field="conditions." + next(iter(conditions)))
         self.assertEqual(user.ok("GET", "/generation/requests").data["items"], [])
 
+    def test_a_table_of_one_row_is_told_before_a_job_fails(self):
+        user = self.serve().user()
+        dataset = user.upload(b"a,b\n1,x\n")
+        until(lambda: user.ok("GET", f"/upload/datasets/{dataset}").data["status"] == "ready", "a profile")
+        for path in ["/generation-v2/validate", "/generation/start"]:
+            self.refused(user, 422, "at least two", "POST", path, {"dataset_id": dataset}, field="dataset_id")
+
     def test_what_is_allowed_and_hardly_meant(self):
         user = self.serve(MAX_EPOCHS="120").user()
         dataset = user.upload(self.csv(200))
