@@ -1,10 +1,13 @@
 /* emu_fibers.cpp - runs the threads of a launch as fibers; see emu_cuda.h.
  *
- * A fiber takes a thread, runs it to its end and takes the next, until a thread has to wait: then the scheduler goes on
- * with another fiber. A kernel without barriers so needs one fiber, a kernel with them as many as a block has threads.
+ * A fiber takes a thread, runs it to its end and takes the next, until a thread has to wait: then another fiber goes on.
+ * A kernel without barriers so needs one fiber, a kernel with them as many as a block has threads.
  *
- *     scheduler --switch--> fiber: thread 0 ... waits at a barrier --switch--> scheduler
- *               --switch--> fiber: thread 1 ... the last to arrive: all that wait are ready again
+ *     launch --switch--> fiber: thread 0 ... waits at a barrier
+ *            --switch--> fiber: thread 1 ... the last to arrive: all that wait are ready again
+ *            --switch--> launch: all threads came to their end
+ *
+ * Those that are ready go on in the order in which they became so, before threads that have not begun.
  */
 #include "emu_cuda.h"
 #include "emu_internal.h"
@@ -72,9 +75,10 @@ struct fiber {
 #else
     ucontext_t context;
 #endif
-    void *stack = nullptr;
+    const void *stack = nullptr;
     thread *runs = nullptr;
     void *fake_stack = nullptr;
+    size_t stack_bytes = 0; /* of the launch's own thread only ASan knows it */
     fiber *made_before = nullptr;
 };
 
@@ -83,14 +87,15 @@ struct schedule {
     const std::function<void()> *body = nullptr;
     std::vector<thread> threads;
     std::vector<unsigned> order;
-    size_t started = 0, finished = 0;
+    size_t started = 0;
     std::vector<fiber *> ready, at_grid;
+    size_t next_ready = 0;
     size_t at_block = 0, at_warp = 0; /* threads that wait, for the message when nobody can go on */
 };
 
 schedule now;
-fiber *current;
-fiber scheduler;
+fiber launch; /* whoever runs the grid */
+fiber *current = &launch, *left;
 std::vector<fiber *> idle;
 fiber *last_made; /* fibers live to the end of the program: this is where leak checkers find them */
 int thread_order = RF_EMU_FORWARD;
@@ -118,53 +123,54 @@ __attribute__((naked, noinline)) void swap_stacks(void **, void *)
 
 void fiber_main();
 
-void switch_to(fiber *from, fiber *to)
+#if defined(__SANITIZE_ADDRESS__)
+void leave(fiber *from, const fiber *to)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    static const void *main_stack;
-    static size_t main_size;
-    const bool to_main = to == &scheduler;
-    __sanitizer_start_switch_fiber(&from->fake_stack, to_main ? main_stack : to->stack,
-                                   to_main ? main_size : STACK_BYTES);
-#endif
-#if defined(__x86_64__)
-    swap_stacks(&from->stack_pointer, to->stack_pointer);
-#else
-    swapcontext(&from->context, &to->context);
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-    if (from == &scheduler)
-        __sanitizer_finish_switch_fiber(from->fake_stack, nullptr, nullptr);
-    else
-        __sanitizer_finish_switch_fiber(from->fake_stack, &main_stack, &main_size);
-#endif
+    __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-void fiber_entered()
+void arrive(const fiber *at)
 {
-    const void *bottom;
-    size_t size;
-    __sanitizer_finish_switch_fiber(nullptr, &bottom, &size);
-    (void)bottom;
+    __sanitizer_finish_switch_fiber(at->fake_stack, &left->stack, &left->stack_bytes);
 }
 #else
-void fiber_entered()
+void leave(const fiber *, const fiber *)
+{
+}
+
+void arrive(const fiber *)
 {
 }
 #endif
+
+/* Back when somebody switches to the fiber that runs now. */
+void switch_to(fiber *to)
+{
+    fiber *self = current;
+    leave(self, to);
+    left = self;
+    current = to;
+#if defined(__x86_64__)
+    swap_stacks(&self->stack_pointer, to->stack_pointer);
+#else
+    swapcontext(&self->context, &to->context);
+#endif
+    arrive(self);
+}
 
 fiber *make_fiber()
 {
     fiber *f = new fiber;
     f->made_before = last_made;
     last_made = f;
-    f->stack = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-    if (f->stack == MAP_FAILED)
+    void *stack = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED)
         stop("no memory for the stack of a thread");
+    f->stack = stack;
+    f->stack_bytes = STACK_BYTES;
 #if defined(__x86_64__)
-    void **top = (void **)((char *)f->stack + STACK_BYTES);
+    void **top = (void **)((char *)stack + STACK_BYTES);
     *--top = nullptr; /* where fiber_main would return to: it does not, but its stack must be aligned */
     *--top = (void *)fiber_main;
     for (int i = 0; i < 6; i++)
@@ -172,7 +178,7 @@ fiber *make_fiber()
     f->stack_pointer = top;
 #else
     getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_sp = stack;
     f->context.uc_stack.ss_size = STACK_BYTES;
     f->context.uc_link = nullptr;
     makecontext(&f->context, fiber_main, 0);
@@ -181,50 +187,6 @@ fiber *make_fiber()
 }
 
 /* ------------------------------------------------------------------ threads */
-
-bool take_thread(fiber *f)
-{
-    if (now.started == now.threads.size())
-        return false;
-    f->runs = &now.threads[now.order[now.started++]];
-    return true;
-}
-
-void fiber_main()
-{
-    fiber_entered();
-    fiber *self = current;
-    for (;;) {
-        do {
-            emu_here = self->runs->place;
-            (*now.body)();
-            now.finished++;
-        } while (take_thread(self));
-        idle.push_back(self);
-        switch_to(self, &scheduler);
-    }
-}
-
-/* Waits in a list: back when somebody made it ready. */
-void wait_in(std::vector<fiber *> &list)
-{
-    fiber *self = current;
-    list.push_back(self);
-    switch_to(self, &scheduler);
-    emu_here = self->runs->place;
-}
-
-void wake(std::vector<fiber *> &list)
-{
-    now.ready.insert(now.ready.end(), list.begin(), list.end());
-    list.clear();
-}
-
-void run_on(fiber *f)
-{
-    current = f;
-    switch_to(&scheduler, f);
-}
 
 [[noreturn]] void stuck()
 {
@@ -235,28 +197,66 @@ void run_on(fiber *f)
     stop(text);
 }
 
-void run_all()
+bool take_thread(fiber *f)
 {
-    size_t next = 0;
-    while (now.finished < now.threads.size()) {
-        if (next < now.ready.size()) {
-            fiber *f = now.ready[next++];
-            if (next == now.ready.size()) {
-                now.ready.clear();
-                next = 0;
-            }
-            run_on(f);
-        } else if (now.started < now.threads.size()) {
-            if (idle.empty())
-                idle.push_back(make_fiber());
-            fiber *f = idle.back();
-            idle.pop_back();
-            take_thread(f);
-            run_on(f);
-        } else {
-            stuck();
+    if (now.started == now.threads.size())
+        return false;
+    f->runs = &now.threads[now.order[now.started++]];
+    return true;
+}
+
+/* Who is ready, or begins a thread; NULL: nobody. */
+fiber *next_fiber()
+{
+    if (now.next_ready < now.ready.size()) {
+        fiber *f = now.ready[now.next_ready++];
+        if (now.next_ready == now.ready.size()) {
+            now.ready.clear();
+            now.next_ready = 0;
         }
+        return f;
     }
+    if (now.started == now.threads.size())
+        return nullptr;
+    if (idle.empty())
+        idle.push_back(make_fiber());
+    fiber *f = idle.back();
+    idle.pop_back();
+    take_thread(f);
+    return f;
+}
+
+void fiber_main()
+{
+    fiber *self = current;
+    arrive(self);
+    for (;;) {
+        do {
+            emu_here = self->runs->place;
+            (*now.body)();
+        } while (take_thread(self));
+        fiber *next = next_fiber();
+        idle.push_back(self);
+        switch_to(next ? next : &launch);
+    }
+}
+
+/* Waits in a list: back when somebody made it ready. */
+void wait_in(std::vector<fiber *> &list)
+{
+    const fiber *self = current;
+    list.push_back(current);
+    fiber *next = next_fiber();
+    if (!next)
+        stuck();
+    switch_to(next);
+    emu_here = self->runs->place;
+}
+
+void wake(std::vector<fiber *> &list)
+{
+    now.ready.insert(now.ready.end(), list.begin(), list.end());
+    list.clear();
 }
 
 /* ------------------------------------------------------------------ blocks */
@@ -299,7 +299,10 @@ void run_blocks(std::vector<std::unique_ptr<block>> &blocks, dim3 grid, dim3 siz
         add_threads(b.get(), grid, size);
     now.order.resize(now.threads.size());
     shuffle(now.order);
-    run_all();
+    if (fiber *first = next_fiber())
+        switch_to(first);
+    if (now.at_block + now.at_warp + now.at_grid.size() > 0)
+        stuck();
 }
 
 block *own_block()
