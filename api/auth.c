@@ -24,3 +24,10 @@ out:
         call->who = (rf_claims){0};
     return rc;
 }
+
+bool rfi_is_welcome(const rf_server *server, const rf_claims *who)
+{
+    rf_error err = {0};
+    rf_claims claims = *who;
+    return !server->routes.identify || server->routes.identify(server, &claims, &err) != RF_UNAUTHENTICATED;
+}

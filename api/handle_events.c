@@ -25,6 +25,7 @@ typedef struct events {
     rfi_stream stream;
     rfi_watcher watcher;
     rf_server *server;
+    rf_claims who;
     int64_t last_id;
     rf_buf pending; /* written, and not yet taken */
     size_t taken;
@@ -124,7 +125,7 @@ static ssize_t read_events(rfi_stream *stream, char *out, size_t capacity)
     rf_arena arena;
     if (e->pending.size_bytes > e->taken)
         return take_pending(e, out, capacity);
-    if (e->ended || atomic_load(&e->watcher.gone))
+    if (e->ended || atomic_load(&e->watcher.gone) || !rfi_is_welcome(e->server, &e->who))
         return RFI_STREAM_END;
     rf_arena_init(&arena);
     atomic_store(&e->watcher.told, false);
@@ -172,7 +173,7 @@ static rf_code open_events(rfi_call *call, int64_t job_id, int64_t last_id, bool
     events *e = rf_malloc(sizeof *e);
     if (!e)
         return rf_fail(err, RF_NO_MEMORY, "there is no memory for an event stream now");
-    *e = (events){.server = call->server, .last_id = last_id, .begun = begun};
+    *e = (events){.server = call->server, .who = call->who, .last_id = last_id, .begun = begun};
     rfi_stream_init(&e->stream, read_events, close_events);
     rf_buf_init(&e->pending);
     rf_buf_puts(&e->pending, "retry: 2000\n\n");

@@ -22,6 +22,7 @@ typedef struct sampled {
     rfi_stream stream;
     rfi_watcher watcher;
     rf_server *server;
+    rf_claims who;
     _Atomic int phase;
     bool has_conditions;
     int64_t part; /* that is being sent, or was; -1: none */
@@ -71,6 +72,11 @@ static phase fetch_next(sampled *s)
     rf_scheduler *scheduler = s->server->scheduler;
     phase then = FAILED;
     rf_arena_init(&arena);
+    if (!rfi_is_welcome(s->server, &s->who)) {
+        s->why.code = rf_fail(&s->why, RF_UNAUTHENTICATED, "this session has ended; log in again");
+        rf_arena_free(&arena);
+        return FAILED;
+    }
     rf_code rc =
         s->part < 0 ? RF_OK : rf_sample_sent(scheduler, s->watcher.user_id, s->watcher.job_id, s->part, &err);
     if (rc == RF_OK) {
@@ -228,6 +234,7 @@ rf_code rfi_reply_sampled(rfi_call *call, int64_t job_id, const char *type, rf_e
     if (!s)
         return rf_fail(err, RF_NO_MEMORY, "there is no memory for the sample now");
     *s = (sampled){.server = call->server,
+                   .who = call->who,
                    .has_conditions = json_object_size(json_object_get(call->json, "conditions")) > 0,
                    .part = -1};
     rfi_stream_init(&s->stream, read_sampled, close_sampled);

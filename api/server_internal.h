@@ -61,5 +61,7 @@ rf_code rfi_target_read(rfi_call *call, rf_error *err) RF_MUST_CHECK;
 rf_code rfi_query_read(rfi_call *call, rf_buf *faults, int *n_faults, rf_error *err) RF_MUST_CHECK;
 /* auth.c: who calls, from the Authorization header. */
 rf_code rfi_authenticate(rfi_call *call, rf_error *err) RF_MUST_CHECK;
+/* Whether they still are: for replies that last. A database that does not answer turns nobody out. */
+bool rfi_is_welcome(const rf_server *server, const rf_claims *who);
 
 #endif

@@ -1,4 +1,5 @@
 """A server from its first start to its end: what it makes, what it refuses, what it says."""
+import http.client
 import json
 import os
 import socket
@@ -203,6 +204,18 @@ class Admins(ServiceCase):
         self.assertEqual(reply.status, 401)
         admin.ok("POST", f"/admin/users/{me}/toggle")
         self.assertEqual(service.login().ok("GET", "/auth/me").data["id"], me)
+
+    def test_open_streams_end_with_their_session(self):
+        service = self.serve(WORKERS="0", EVENT_PING_SECONDS="0.1")
+        user = service.user()
+        path = f"/generation/events/{user.start(user.upload(self.csv()))}"
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+        connection.request("GET", path, headers={"Authorization": "Bearer " + user.token})
+        stream = connection.getresponse()
+        self.assertEqual(stream.readline(), b"retry: 2000\n")
+        user.ok("POST", "/auth/logout")
+        self.assertNotIn(b"event: end", stream.read())  # it ends, although the job goes on
+        connection.close()
 
 
 class Log(ServiceCase):
