@@ -349,8 +349,9 @@ static void welcome_all(struct rfi_server *server)
 static bool hear_wake(struct rfi_server *server)
 {
     uint64_t count;
-    atomic_store(&server->woken, false);
     (void)!read(server->wake_fd, &count, sizeof count);
+    /* Not before the read, which would take the next call's number with it and leave that call's mark: no other would be heard. */
+    atomic_store(&server->woken, false);
     welcome_all(server);
     return true;
 }

@@ -1,6 +1,7 @@
 /* The socket between queue and worker: what a worker's death means, and what a bad peer may do. */
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -258,6 +259,42 @@ static void threads_of_a_worker_share_its_connection(void **state)
         pthread_join(threads[i], NULL);
 }
 
+typedef struct stirrer {
+    rig *r;
+    atomic_bool enough;
+} stirrer;
+
+static void *stir(void *arg)
+{
+    stirrer *s = arg;
+    for (int64_t id = 1; !atomic_load(&s->enough); id++) {
+        rig_offer(s->r, id, 1, 1);
+        rig_settle(s->r, id, 1);
+    }
+    return NULL;
+}
+
+static void connection_is_heard_of_however_often_the_queue_is_stirred(void **state)
+{
+    enum { CONNECTIONS = 6000 };
+    stirrer s = {.r = *state};
+    pthread_t thread;
+    int heard = 0;
+    assert_int_equal(pthread_create(&thread, NULL, stir, &s), 0);
+    for (; heard < CONNECTIONS; heard++) {
+        const int fd = open_peer(s.r);
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        (void)shutdown(fd, SHUT_WR); /* the other end closes when it hears of this */
+        const int ready = poll(&wait, 1, 20000);
+        close(fd);
+        if (ready != 1)
+            break;
+    }
+    atomic_store(&s.enough, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(heard, CONNECTIONS);
+}
+
 static void scheduler_has_no_verbs_at_the_workers_end(void **state)
 {
     rig *r = *state;
@@ -281,6 +318,7 @@ int main(void)
         WITH_RIG(frames_may_come_in_pieces),
         WITH_RIG(peer_that_takes_no_answers_is_closed),
         WITH_RIG(threads_of_a_worker_share_its_connection),
+        WITH_RIG(connection_is_heard_of_however_often_the_queue_is_stirred),
         WITH_RIG(scheduler_has_no_verbs_at_the_workers_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
