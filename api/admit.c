@@ -298,8 +298,11 @@ static bool check_length(rfi_call *call)
     const size_t limit = rfi_body_limit(call);
     if (call->content_length < 0 || (uint64_t)call->content_length <= limit)
         return true;
-    rfi_reply_failure(call, RFI_TOO_LARGE,
-                      rfi_call_text(call, "the body may have at most %zu bytes here", limit), NULL);
+    const char *message = call->route->body == RFI_BODY_MULTIPART
+                              ? rfi_call_text(call, "the file is too large: at most %lld MB are taken here",
+                                              (long long)call->server->set->max_file_mb)
+                              : rfi_call_text(call, "the body may have at most %zu bytes here", limit);
+    rfi_reply_failure(call, RFI_TOO_LARGE, message, NULL);
     return false;
 }
 

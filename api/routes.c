@@ -41,7 +41,7 @@ static const rfi_route rows[] = {
     {ROW(GET, "/upload/datasets", "datasets", "datasets", "My datasets"), FOR_USERS, .run = RFI_FAST,
      .handler = rfi_datasets, .query = rfi_query_page, .reply = &rfi_shape_datasets},
     {ROW(GET, "/upload/datasets/{id}", "dataset", "datasets", "A dataset with its columns and warnings"),
-     FOR_USERS, .run = RFI_FAST, .handler = rfi_dataset, .reply = &rfi_shape_dataset},
+     FOR_USERS, .handler = rfi_dataset, .reply = &rfi_shape_dataset}, /* of ten thousand columns: 0.3 s */
     {ROW(DELETE, "/upload/datasets/{id}", "deleteDataset", "datasets",
          "Delete a dataset and its stored table"),
      FOR_USERS, .handler = rfi_dataset_delete, .fails = RFI_FAILS(CONFLICT)},

@@ -284,7 +284,9 @@ const rfi_schema rfi_shape_started = {.name = "Started",
                                       .type = RFI_OBJECT,
                                       .fields =
                                           FIELDS(NEEDED("id", &id, NULL), NEEDED("status", &state, NULL),
-                                                 NULLABLE("queue_position", &count, "1 is next"))};
+                                                 NULLABLE("queue_position", &count,
+                                                          "1 is next; null while the dataset is profiled, "
+                                                          "and once it is not waiting"))};
 static const rfi_schema progress = {
     .name = "Progress",
     .type = RFI_OBJECT,
