@@ -2,6 +2,7 @@
 
 Arguments: the stub server's path. Patience is shortened by settings, never by waiting less for the answer.
 """
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -54,7 +55,8 @@ class Stub:
     def talk(self, data, timeout=60):
         """Sends bytes, reads until the server closes (the request must ask for that) or is silent for long."""
         with self.connect(timeout) as sock:
-            sock.sendall(data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
+                sock.sendall(data)
             return read_all(sock)
 
     def request(self, method, path, body=None, headers=None):
