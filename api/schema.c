@@ -166,6 +166,22 @@ static const rfi_field *find_field(const rfi_schema *schema, const char *name)
     return NULL;
 }
 
+static void fault_unknown(check *c, const rfi_schema *schema, const char *name)
+{
+    enum { NAMES_MAX = 64 };
+    const char *names[NAMES_MAX];
+    int n = 0;
+    for (const rfi_field *field = schema->fields; field && field->name && n < NAMES_MAX; field++)
+        if (!(field->flags & RFI_ABSENT))
+            names[n++] = field->name;
+    const bool is_worth_it = c->n_faults < FAULTS_MAX && strlen(name) <= NAMES_MAX;
+    const char *const near = is_worth_it ? rf_text_nearest(name, names, n) : NULL;
+    if (near)
+        fault_f(c, "is not known here; did you mean %s?", near);
+    else
+        fault(c, "is not known here");
+}
+
 static void check_member(check *c, const rfi_schema *schema, const char *name, const json_t *value)
 {
     const rfi_field *field = find_field(schema, name);
@@ -175,7 +191,7 @@ static void check_member(check *c, const rfi_schema *schema, const char *name, c
     else if (field)
         check_value(c, field->schema, value);
     else if (!schema->is_open)
-        fault(c, "is not known here");
+        fault_unknown(c, schema, name);
     else if (schema->items)
         check_value(c, schema->items, value);
     c->path[back] = 0;

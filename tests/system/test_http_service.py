@@ -111,6 +111,7 @@ class Sentences(ServiceCase):
         for body, part in [("", "the body is empty"), ('{"email": "a', "ends too soon"), ('{"email": "a\\u0000"}', "\\u0000"),
                            (b'{"email": "\xff"}', "not UTF-8")]:
             self.refused(nobody, 400, part, "POST", "/auth/login", body, kind)
+        self.refused(nobody, 422, "did you mean password?", "POST", "/auth/login", {"email": "a@example.org", "pasword": "x"})
         self.refused(nobody, 422, "must not be empty", "POST", "/auth/login", {"email": "a@example.org", "password": ""}, field="password")
 
     def test_forms_without_a_file(self):
