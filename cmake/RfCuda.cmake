@@ -46,8 +46,9 @@ function(rf_cuda_plugin)
     set(RF_CUDA_FOUND "no" PARENT_SCOPE)
     return()
   endif()
+  # One PTX for all: no source asks for an architecture, so that those of 8.0 and 9.0 would differ in the name of their target alone.
   set(flags -std=c++20 -O3 -t 2 -fmad=false -DRF_CUDA_BUILD=1 -D_GNU_SOURCE -Werror all-warnings
-    -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
+    -gencode "arch=compute_80,code=[sm_80,sm_90,compute_80]"
     -Xcompiler=-fPIC,-Wall,-Wextra,-Wno-unused-parameter,-Wno-missing-field-initializers,-Werror,-fvisibility=hidden,-fno-exceptions
     "-I${CMAKE_BINARY_DIR}/include/kernels" "-I${CMAKE_BINARY_DIR}/include/core" ${RF_CUDA_LIBRARY_FLAGS})
   if(CMAKE_C_COMPILER_LAUNCHER)
