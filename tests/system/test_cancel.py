@@ -44,7 +44,7 @@ class Cancel(ServiceCase):
         service = self.serve()
         user = service.user()
         dataset = user.upload(self.csv(2000))
-        job = user.start(dataset, epochs=500, batch_size=1000000)
+        job = user.start(dataset, epochs=500, batch_size=500000)
         self.wait_for_phase(user, job, "train")
         self.cancel(user, job)
         user.wait(user.start(dataset, epochs=10))
