@@ -44,7 +44,8 @@ class Cancel(ServiceCase):
         service = self.serve()
         user = service.user()
         dataset = user.upload(self.csv(2000))
-        job = user.start(dataset, epochs=500, batch_size=500000)
+        # some 15 seconds a step, in a gigabyte
+        job = user.start(dataset, epochs=500, batch_size=3000, generator_dim=[4096, 4096])
         self.wait_for_phase(user, job, "train")
         self.cancel(user, job)
         user.wait(user.start(dataset, epochs=10))
