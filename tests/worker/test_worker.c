@@ -376,16 +376,22 @@ static void conditions_hold_in_every_row(void **state)
 
 /* ------------------------------------------------------------------ sample */
 
-static rf_plan sample_plan(worker_rig *r, const char *format, int64_t rows)
+/* Of the model that `plan` trains. */
+static rf_plan sample_plan_of(worker_rig *r, const rf_plan *plan, const char *format, int64_t rows)
 {
-    rf_plan plan = rig_generate_plan(r, 600, 2);
-    rig_offer(r, 100, &plan);
+    rig_offer(r, 100, plan);
     const rf_result_done done = rig_done(r, 100);
     return (rf_plan){.kind = RF_JOB_SAMPLE,
                      .model = {.key = done.model.key, .sha256 = done.model.sha256},
                      .rows = rows,
                      .seed = 3,
                      .output_format = format};
+}
+
+static rf_plan sample_plan(worker_rig *r, const char *format, int64_t rows)
+{
+    const rf_plan plan = rig_generate_plan(r, 600, 2);
+    return sample_plan_of(r, &plan, format, rows);
 }
 
 /* All parts of a job, fetched as they come. */
@@ -455,7 +461,8 @@ static void worker_waits_while_eight_parts_are_not_fetched(void **state)
     worker_rig *r = *state;
     rf_error err = {0};
     rig_start(r);
-    const rf_plan plan = sample_plan(r, "csv", 2500000);
+    const rf_plan trained = rig_generate_wide_plan(r, 600, 2);
+    const rf_plan plan = sample_plan_of(r, &trained, "csv", 50000);
     rig_offer(r, 1, &plan);
     for (int i = 0; i < RF_PARTS_UNSENT_MAX; i++)
         (void)rig_until(r, 1, RF_EVENT_PART);

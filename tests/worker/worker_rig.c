@@ -191,7 +191,8 @@ rf_result_released rig_released(worker_rig *r, int64_t job_id)
 
 /* ------------------------------------------------------------------ a table */
 
-void rig_table(rf_buf *out, int n)
+/* Names of regions that are shorter than name_width are made so long. */
+static void write_table(rf_buf *out, int n, size_t name_width)
 {
     static const char *const regions[] = {"north", "south", "east"};
     rf_buf_init(out);
@@ -201,16 +202,24 @@ void rig_table(rf_buf *out, int n)
         const int age = 18 + (int)rf_uniform_below(block.word[0], 60);
         const int region = (int)rf_uniform_below(block.word[1], 3);
         const double income = 1000.0 * region + 20.5 * age + (double)rf_uniform_below(block.word[2], 500);
-        rf_buf_printf(out, "%d,%.2f,%s\n", age, income, regions[region]);
+        rf_buf_printf(out, "%d,%.2f,%s", age, income, regions[region]);
+        for (size_t length = strlen(regions[region]); length < name_width; length++)
+            rf_buf_puts(out, "-");
+        rf_buf_puts(out, "\n");
     }
 }
 
-rf_plan rig_generate_plan(worker_rig *r, int n_rows, int epochs)
+void rig_table(rf_buf *out, int n)
+{
+    write_table(out, n, 0);
+}
+
+static rf_plan generate_plan(worker_rig *r, int n_rows, int epochs, size_t name_width)
 {
     rf_error err = {0};
     rf_buf table;
     char text[16];
-    rig_table(&table, n_rows);
+    write_table(&table, n_rows, name_width);
     rf_plan plan = {.kind = RF_JOB_GENERATE,
                     .dataset = {.key = "datasets/1/data", .name = "people.csv", .format = "csv"},
                     .seed = 11,
@@ -227,4 +236,14 @@ rf_plan rig_generate_plan(worker_rig *r, int n_rows, int epochs)
     assert_ok(rf_params_set(&plan.params, "discriminator_dim", "32,32", &err));
     assert_ok(rf_params_finish(&plan.params, n_rows, false, &err));
     return plan;
+}
+
+rf_plan rig_generate_plan(worker_rig *r, int n_rows, int epochs)
+{
+    return generate_plan(r, n_rows, epochs, 0);
+}
+
+rf_plan rig_generate_wide_plan(worker_rig *r, int n_rows, int epochs)
+{
+    return generate_plan(r, n_rows, epochs, 1000);
 }

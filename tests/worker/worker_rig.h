@@ -61,5 +61,7 @@ rf_result_released rig_released(worker_rig *r, int64_t job_id);
 void rig_table(rf_buf *out, int n);
 /* A plan for it; the dataset is stored under datasets/1/data. */
 rf_plan rig_generate_plan(worker_rig *r, int n_rows, int epochs);
+/* The same with rows of a kilobyte: where bytes count and rows do not. */
+rf_plan rig_generate_wide_plan(worker_rig *r, int n_rows, int epochs);
 
 #endif
