@@ -1,7 +1,8 @@
 /* queue_memory.c - the queue inside the process: one lock around the rules of memory_*.c, and the waiting.
  *
  * The rules set flags (stir_…) for those who might go on; unlock() wakes them, so that no rule needs to know who waits.
- * Workers in other processes wait in queue_server.c, which is woken with the rest and tries again for each.
+ * Workers in other processes wait in queue_server.c, which is woken with the rest and tries again for each: it starts and
+ * ends with this queue and asks it under its lock, so that the two files are one module.
  */
 #include <errno.h>
 #include <string.h>
