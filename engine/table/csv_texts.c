@@ -1,5 +1,5 @@
-/* The road in plain C, and the choice among the roads. The other one, csv_texts_x86.c, comes back here for the last cells of a
- * tile and for what it does not take: the two are one module, cut by the instructions that they need. */
+/* The road in plain C, and the choice among the roads. The other one, csv_texts_x86.c, comes back here for the first and the
+ * last cells of a tile: the two are one module, cut by the instructions that they need. */
 #include "engine/table/csv_texts.h"
 
 #include "engine/table/csv_scan.h"
