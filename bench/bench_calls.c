@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/clock.h"
@@ -11,6 +12,8 @@ _Noreturn void bench_die(const char *what)
     fprintf(stderr, "bench_kernels: %s\n", what);
     exit(1);
 }
+
+/* ------------------------------------------------------------------ the clock */
 
 static bool alone;
 
@@ -28,10 +31,10 @@ double bench_now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void bench_record(bench *b, const char *name, double mflop, double start)
+/* ------------------------------------------------------------------ a call */
+
+static void record(bench *b, const call *done, double ms)
 {
-    if (!b->timing)
-        return;
     if (b->at == CALLS_MAX)
         bench_die("too many calls in a step");
     call *c = &b->calls[b->at++];
@@ -41,7 +44,96 @@ void bench_record(bench *b, const char *name, double mflop, double start)
             bench_die("no memory");
         b->n_calls = b->at;
     }
-    c->name = name;
-    c->mflop = mflop;
-    c->ms[b->step] = (float)((bench_now_s() - start) * 1e3);
+    memcpy(c->name, done->name, sizeof c->name);
+    c->mflop = done->mflop;
+    c->ms[b->step] = (float)ms;
+}
+
+/* What a call is: those without a product have a name only. */
+static void describe_product(call *c, int64_t rows, int64_t depth, int64_t cols)
+{
+    const size_t used = strlen(c->name);
+    snprintf(c->name + used, sizeof c->name - used, " %dx%dx%d", (int)rows, (int)depth, (int)cols);
+    c->mflop += 2e-6 * (double)rows * (double)depth * (double)cols;
+}
+
+static void describe_affine(call *c, const rf_affine *op)
+{
+    if (op->x.data)
+        describe_product(c, op->y.rows, op->x.cols, op->y.cols);
+}
+
+static void describe_affine_coded(call *c, const rf_affine_coded *op)
+{
+    describe_product(c, op->y.rows, (int64_t)op->pack * op->layout->n_spans, op->y.cols);
+}
+
+static void describe_affine_back(call *c, const rf_affine_back *op)
+{
+    describe_product(c, op->dx.rows, op->dy.cols, op->dx.cols);
+}
+
+static void describe_update(call *c, const rf_update *op)
+{
+    int64_t rows = 0;
+    for (int32_t i = 0; i < op->n_dense; i++)
+        rows += op->dense[i].a.rows;
+    describe_product(c, op->rows, rows, op->cols);
+    if (op->coded.b.data)
+        c->mflop += 2e-6 * (double)op->coded.b.rows * op->coded.pack * op->coded.layout->n_spans * op->cols;
+}
+
+static void describe_nothing(call *c, const void *op)
+{
+    (void)c;
+    (void)op;
+}
+
+#define DESCRIBE(c, op)                                                                                      \
+    _Generic((op),                                                                                           \
+        const rf_affine *: describe_affine,                                                                  \
+        const rf_affine_coded *: describe_affine_coded,                                                      \
+        const rf_affine_back *: describe_affine_back,                                                        \
+        const rf_update *: describe_update,                                                                  \
+        default: describe_nothing)((c), (op))
+
+/* ------------------------------------------------------------------ the table */
+
+static const rf_ops *own; /* the device's */
+static bench *watching;
+static int64_t n_recorded; /* calls so far: a compound some of whose parts were recorded is none itself */
+
+#define WATCHED(entry, args)                                                                                 \
+    static void watched_##entry(rf_device *device, const args *op)                                           \
+    {                                                                                                        \
+        const int64_t before = n_recorded;                                                                   \
+        const double start = bench_now_s();                                                                  \
+        own->entry(device, op);                                                                              \
+        const double ms = (bench_now_s() - start) * 1e3;                                                     \
+        if (!watching->timing || n_recorded != before)                                                       \
+            return;                                                                                          \
+        call c = {.name = #entry};                                                                           \
+        DESCRIBE(&c, op);                                                                                    \
+        record(watching, &c, ms);                                                                            \
+        n_recorded++;                                                                                        \
+    }
+RF_OPS_TABLE(WATCHED)
+
+static void watched_updates_end(rf_device *device, const rf_step_tick *op)
+{
+    const double start = bench_now_s();
+    own->updates_end(device, op);
+    if (watching->timing)
+        record(watching, &(call){.name = "updates_end"}, (bench_now_s() - start) * 1e3);
+}
+
+void bench_watch(bench *b)
+{
+#define WATCHED_ENTRY(entry, args) .entry = watched_##entry,
+    static rf_ops watched;
+    own = b->device->ops;
+    watched = (rf_ops){RF_OPS_TABLE(WATCHED_ENTRY).step_tick = own->step_tick, .adam_tick = own->adam_tick,
+                       .updates_begin = own->updates_begin, .updates_end = watched_updates_end};
+    watching = b;
+    b->device->ops = &watched;
 }

@@ -1,4 +1,8 @@
-/* bench_calls.h - how the operations of a step are timed, one by one. */
+/* bench_calls.h - how the operations of a step are timed, one by one.
+ *
+ * A device that is watched has a table of operations whose entries note the time and do what the device's own do. A compound that the
+ * device does by its parts is not a call; its parts are.
+ */
 #ifndef RF_BENCH_CALLS_H
 #define RF_BENCH_CALLS_H
 
@@ -16,7 +20,7 @@ void bench_clock_of(int threads);
 double bench_now_s(void);
 
 typedef struct call {
-    const char *name;
+    char name[64]; /* the operation, and the shape of its product */
     double mflop;
     float *ms; /* (STEPS_MAX) */
 } call;
@@ -24,19 +28,11 @@ typedef struct call {
 typedef struct bench {
     rf_device *device;
     call calls[CALLS_MAX];
-    int n_calls, at, step;
+    int n_calls, at, step; /* `at` is 0 where a step begins */
     bool timing;
 } bench;
 
-/* One call of an operation is over; it began at `start`. */
-void bench_record(bench *b, const char *name, double mflop, double start);
-
-/* RUN(b, "what", mflop, operation, fields …) */
-#define RUN(b, what, mflop, operation, ...)                                                                  \
-    do {                                                                                                     \
-        double start_ = bench_now_s();                                                                       \
-        (b)->device->ops->operation((b)->device, &(rf_##operation){__VA_ARGS__});                            \
-        bench_record((b), (what), (mflop), start_);                                                          \
-    } while (0)
+/* From now on the operations of b->device are calls of b. One device at a time. */
+void bench_watch(bench *b);
 
 #endif

@@ -1,10 +1,11 @@
-/* bench_kernels.c - a training step of each network on the shapes of the Adult table, operation by operation.
+/* bench_kernels.c - a training step of each network on the shapes of the Adult table, whole and operation by operation.
  *
  *     bench_kernels [--table] [--steps N] [--threads N] [--network ctgan|tvae] [--unchecked]
  *
- * The steps are in bench_step.c, the clock in bench_calls.c. The limit is measured in the same run: chains of fused multiply-adds on as many threads,
- * in a burst before and after every step, since a shared machine is not equally fast all the time. A step's share is its
- * rate over the mean of the two bursts around it; the median of the shares is what counts.
+ * The step is the model's own (bench_step.c); its operations are timed on their way to the device (bench_calls.c). The limit is
+ * measured in the same run: chains of fused multiply-adds on as many threads, in a burst before and after every step, since a shared
+ * machine is not equally fast all the time. A step's share is its rate over the mean of the two bursts around it; the median of the
+ * shares is what counts.
  *
  * Before anything is timed, one step must leave the same weights as the plain code of the baseline does with one thread, to
  * the bit; that one is held to plain loops by tests/kernels. --unchecked leaves this out, for a profiler that should see
@@ -109,17 +110,14 @@ static rf_device *open_cpu(const char *isa, int threads)
     return device;
 }
 
-/* The weights after one step. The process ends soon: buffers are not freed. */
 static uint32_t crc_after_a_step(const network *n, const char *isa, int threads)
 {
-    void *model = network_memory();
     bench b = {.device = open_cpu(isa, threads)};
-    n->create(model, b.device);
-    n->step(&b, model);
-    uint32_t out = n->crc(b.device, model);
-    network_forget(b.device);
+    rf_model *model = network_create(n, &b);
+    network_step(model);
+    const uint32_t out = network_crc(model);
+    network_free(model);
     rf_device_close(b.device);
-    free(model);
     return out;
 }
 
@@ -129,7 +127,7 @@ static void print_calls(const network *n, bench *b, int steps, double peak, bool
         const call *c = &b->calls[i];
         double ms = median(c->ms, steps), gflops = c->mflop / ms;
         if (table)
-            printf("%-32s %8.1f us %8.1f MF %8.1f GF/s %5.1f %%\n", c->name, ms * 1e3, c->mflop, gflops,
+            printf("%-36s %8.1f us %8.1f MF %8.1f GF/s %5.1f %%\n", c->name, ms * 1e3, c->mflop, gflops,
                    100.0 * gflops / peak);
         else
             printf("{\"name\":\"%s %d threads: %02d %s\",\"us\":%.1f,\"gflops\":%.1f}\n", n->name, threads, i,
@@ -139,29 +137,27 @@ static void print_calls(const network *n, bench *b, int steps, double peak, bool
 
 static void measure(const network *n, int threads, int steps, bool table)
 {
-    void *model = network_memory();
     static float step_ms[STEPS_MAX], peak[STEPS_MAX], share[STEPS_MAX];
     bench *b = calloc(1, sizeof *b);
     if (!b)
         bench_die("no memory");
     bench_clock_of(threads);
     b->device = open_cpu(NULL, threads);
-    n->create(model, b->device);
+    rf_model *model = network_create(n, b);
     for (int i = 0; i < 20; i++)
-        n->step(b, model);
+        network_step(model);
     b->timing = true;
     double before = peak_gflops(b->device);
     for (b->step = 0; b->step < steps; b->step++) {
         b->at = 0;
         double start = bench_now_s();
-        n->step(b, model);
+        network_step(model);
         double ms = (bench_now_s() - start) * 1e3, after = peak_gflops(b->device);
         step_ms[b->step] = (float)ms;
         peak[b->step] = (float)(0.5 * (before + after));
         share[b->step] = (float)(100.0 * n->mflop / ms / (double)peak[b->step]);
         before = after;
     }
-    (void)n->crc(b->device, model);
     double limit = median(peak, steps), ms = median(step_ms, steps);
     double low = (double)step_ms[steps / 20], high = (double)step_ms[steps - 1 - steps / 20];
     double percent = median(share, steps);
@@ -172,12 +168,11 @@ static void measure(const network *n, int threads, int steps, bool table)
                    "step\",\"device\":\"%s\",\"ms\":%.3f,\"ms_5\":%.3f,\"ms_95\":%.3f,\"gflops\":%.1f,"
                    "\"limit_gflops\":%.1f,\"percent\":%.1f}\n",
            n->name, b->device->summary, ms, low, high, n->mflop / ms, limit, percent);
-    network_forget(b->device);
+    network_free(model);
     rf_device_close(b->device);
     for (int i = 0; i < b->n_calls; i++)
         free(b->calls[i].ms);
     free(b);
-    free(model);
 }
 
 int main(int argc, char **argv)
@@ -202,7 +197,6 @@ int main(int argc, char **argv)
     }
     if (steps < 20 || steps > STEPS_MAX)
         bench_die("--steps must be 20 to 4096");
-    networks_init();
     for (size_t i = 0; i < N_NETWORKS; i++) {
         if (network_name && strcmp(network_name, networks[i].name) != 0)
             continue;

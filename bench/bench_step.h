@@ -1,27 +1,25 @@
-/* bench_step.h - the networks whose steps bench_kernels runs. */
+/* bench_step.h - the trainings whose steps bench_kernels measures. */
 #ifndef RF_BENCH_STEP_H
 #define RF_BENCH_STEP_H
 
 #include "bench_calls.h"
+#include "engine/model/model.h"
 
 typedef struct network {
     const char *name;
-    void (*create)(void *model, rf_device *device);
-    void (*step)(bench *b, void *model);
-    uint32_t (*crc)(rf_device *device, void *model);
+    rf_model_kind kind;
     double mflop; /* what a step needs, as models usually count it */
 } network;
 
 enum { N_NETWORKS = 2 };
 extern const network networks[N_NETWORKS];
 
-/* Before anything else. */
-void networks_init(void);
-
-/* Memory that any network's model fits into, zeroed. */
-void *network_memory(void);
-
-/* Frees what a model has on the device; before the device is closed. */
-void network_forget(rf_device *device);
+/* A training of the network on a table of Adult's shapes, batches of 500; every operation that its device does from now on is a call
+ * of b (bench_calls.h). */
+rf_model *network_create(const network *n, bench *b);
+void network_step(rf_model *model);
+/* Of the weights, which must be finite. */
+uint32_t network_crc(rf_model *model);
+void network_free(rf_model *model);
 
 #endif

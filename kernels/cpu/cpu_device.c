@@ -70,7 +70,9 @@ static rf_code cpu_alloc(rf_device *device, void **out, size_t size_bytes, rf_er
     /* one word before the aligned block remembers what to free */
     const bool large = size_bytes >= 2 * LARGE_PAGE;
     const size_t alignment = large ? LARGE_PAGE : ALIGNMENT;
-    void *raw = size_bytes <= SIZE_MAX - 2 * alignment ? rf_malloc(size_bytes + 2 * alignment) : NULL;
+    /* The last page is a large one too: a table lies at the end, and its rows are read in no order. */
+    const size_t padding = (large ? 3 : 2) * alignment;
+    void *raw = size_bytes <= SIZE_MAX - padding ? rf_malloc(size_bytes + padding) : NULL;
     if (!raw)
         return rf_fail(err, RF_NO_MEMORY, "no memory for a buffer of %zu bytes of the device", size_bytes);
     uintptr_t at = ((uintptr_t)raw + sizeof(void *) + alignment - 1) & ~(uintptr_t)(alignment - 1);
@@ -78,7 +80,7 @@ static rf_code cpu_alloc(rf_device *device, void **out, size_t size_bytes, rf_er
 #if defined(MADV_HUGEPAGE)
     /* A step walks over tens of megabytes: with small pages, more of them than the processor keeps translations for. */
     if (large)
-        madvise((void *)at, size_bytes & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
+        madvise((void *)at, (size_bytes + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
     memset((void *)at, 0, size_bytes);
     *out = (void *)at;
