@@ -9,6 +9,7 @@ enum {
     GROUP_FLOATS = 64,  /* fetched at a time                                  */
     TASKS_A_THREAD = 8, /* so many, if their rows are not fewer than TASK_ROWS */
     TASK_ROWS = 24,
+    DEEP_ROWS = 96,      /* a panel that so many rows pass over may be deep   */
 };
 
 /* ------------------------------------------------------------------ packing */
@@ -71,9 +72,9 @@ static float *packed_block(float *packed, const rfi_factor *b, int32_t k0, int32
 
 void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b)
 {
-    for (int32_t k0 = 0; k0 < b->depth; k0 += RFI_DEPTH)
+    for (int32_t k0 = 0; k0 < b->depth; k0 += b->block)
         for (int32_t left = 0; left < b->cols; left += RFI_PANEL) {
-            int32_t kc = rfi_min32(RFI_DEPTH, b->depth - k0);
+            int32_t kc = rfi_min32(b->block, b->depth - k0);
             pack_panel(packed_block(packed, b, k0, kc, left), b, k0, kc, left, panel_width(b->cols, left));
         }
 }
@@ -340,9 +341,9 @@ static block block_of(const rfi_product *p, int32_t first, int32_t end, int32_t 
                    .c = p->c + first * p->ldc,
                    .ldc = p->ldc,
                    .rows = end - first,
-                   .depth = rfi_min32(RFI_DEPTH, p->b.depth - k0),
+                   .depth = rfi_min32(p->b.block, p->b.depth - k0),
                    .load = p->accumulate || k0 > 0,
-                   .finish = k0 + RFI_DEPTH < p->b.depth ? NULL : p->finish,
+                   .finish = k0 + p->b.block < p->b.depth ? NULL : p->finish,
                    .finish_arg = p->finish_arg,
                    .first = first};
 }
@@ -367,10 +368,10 @@ static void gather_columns(block *here, const rfi_product *p, int32_t first, int
 
 static void multiply_rows(const rfi_product *p, float *packed, int32_t first, int32_t end, rfi_ahead *ahead)
 {
-    _Alignas(64) float copy[RFI_DEPTH * RFI_COLUMN_ROWS];
+    _Alignas(64) float copy[RFI_DEEP * RFI_COLUMN_ROWS];
     if (p->b.depth == 0 && !p->accumulate)
         clear(p, first, end, 0, p->b.cols);
-    for (int32_t k0 = 0; k0 < p->b.depth; k0 += RFI_DEPTH) {
+    for (int32_t k0 = 0; k0 < p->b.depth; k0 += p->b.block) {
         block here = block_of(p, first, end, k0);
         if (p->a_row == 1)
             gather_columns(&here, p, first, k0, copy);
@@ -393,14 +394,14 @@ void RFI_FN(rfi_multiply_packed)(const rfi_product *p, float *packed, rfi_ahead 
 static rfi_ahead look_ahead(const rfi_factor *b, int32_t k0, int32_t left)
 {
     rfi_ahead ahead = {.n = 0};
-    int32_t k = k0 + RFI_DEPTH;
+    int32_t k = k0 + b->block;
     if (k >= b->depth) {
         k = 0;
         left += RFI_PANEL;
     }
     if (left >= b->cols)
         return ahead;
-    int32_t width = rfi_min32(RFI_PANEL, b->cols - left), depth = rfi_min32(RFI_DEPTH, b->depth - k);
+    int32_t width = rfi_min32(RFI_PANEL, b->cols - left), depth = rfi_min32(b->block, b->depth - k);
     const float *first = b->data + (b->transposed ? left * b->ld + k : k * b->ld + left);
     int32_t rows = b->transposed ? width : depth, row_floats = b->transposed ? depth : width;
     for (; ahead.n * GROUP_FLOATS < row_floats; ahead.n++) {
@@ -432,7 +433,7 @@ static void part_task(void *arg, int64_t task)
     const parts_job *job = arg;
     const rfi_product *p = job->product;
     const rfi_factor *b = &p->b;
-    _Alignas(64) float packed[RFI_DEPTH * RFI_PANEL];
+    _Alignas(64) float packed[RFI_DEEP * RFI_PANEL];
     const int32_t place = (int32_t)task;
     const int32_t panel = job->by_panels ? place / job->n_blocks : place % job->n_panels;
     int32_t first = (job->by_panels ? place % job->n_blocks : place / job->n_panels) * job->rows_a_task;
@@ -441,7 +442,7 @@ static void part_task(void *arg, int64_t task)
     int32_t right = rfi_min32(left + RFI_PANEL, b->cols);
     if (b->depth == 0 && !p->accumulate)
         clear(p, first, end, left, right);
-    for (int32_t k0 = 0; k0 < b->depth; k0 += RFI_DEPTH) {
+    for (int32_t k0 = 0; k0 < b->depth; k0 += b->block) {
         rfi_ahead ahead = look_ahead(b, k0, left);
         block here = block_of(p, first, end, k0);
         here.c += left;
@@ -468,12 +469,14 @@ static int32_t rows_of_a_task(rf_device *device, const rfi_product *p, int32_t n
 
 void RFI_FN(rfi_multiply)(rf_device *device, const rfi_product *product)
 {
-    parts_job job = {product, 0, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL), false};
+    rfi_product whole = *product;
+    parts_job job = {&whole, 0, 0, (int32_t)rfi_divide_up(product->b.cols, RFI_PANEL), false};
     const int threads = rf_pool_threads(device->pool);
     job.by_panels = product->rows < product->b.cols && job.n_panels >= threads;
     job.rows_a_task = job.by_panels && job.n_panels % threads == 0
                           ? product->rows > 0 ? product->rows : 1
                           : rows_of_a_task(device, product, job.n_panels);
     job.n_blocks = (int32_t)rfi_divide_up(product->rows, job.rows_a_task);
+    whole.b.block = job.rows_a_task < DEEP_ROWS ? RFI_DEPTH : RFI_DEEP;
     rfi_run(device, part_task, &job, (int64_t)job.n_blocks * job.n_panels);
 }

@@ -5,10 +5,11 @@
  * Every element is one chain of fused multiply-adds over ascending k, however the work is cut: between pieces of k the
  * sum waits in c as the float it is. So tiles, threads and instruction sets cannot change a bit.
  *
- * b is copied ("packed") into panels of up to RFI_PANEL columns by RFI_DEPTH values of k, zeros beyond its last column, so that the
- * inner loop reads it in order from the first-level cache:
+ * b is copied ("packed") into panels of up to RFI_PANEL columns by `block` values of k, zeros beyond its last column, so that the
+ * inner loop reads it in order. Few rows take RFI_DEPTH values of k at a time, which stay in the first-level cache. Many rows take
+ * RFI_DEEP, from the second-level cache, which is fast enough for a tile, and so c is seldom read and written in between:
  *
- *     packed block at k0 (kc = min(RFI_DEPTH, depth - k0) values of k), panel p of width v*16:
+ *     packed block at k0 (kc = min(block, depth - k0) values of k), panel p of width v*16:
  *         packed + k0 * padded + kc * RFI_PANEL * p, then [kc][v * 16]            padded = columns rounded up to 16
  *
  * A tile of rows x panel lives in registers while k runs. a is read where it lies when its rows are contiguous; when its
@@ -26,6 +27,7 @@
 enum {
     RFI_PANEL = RFI_TILE_VECTORS * RFI_LANES, /* columns of a panel                                    */
     RFI_DEPTH = 128,                          /* values of k at a time: 128 x 64 floats are 32 KB in L1 */
+    RFI_DEEP = 640,                           /* and 160 KB in L2                                      */
     RFI_COLUMN_ROWS = 48,                     /* rows of c at a time when a is read by columns         */
 };
 
@@ -35,6 +37,7 @@ typedef struct rfi_factor {
     int64_t ld;
     bool transposed;
     int32_t depth, cols;
+    int32_t block; /* values of k at a time, at most RFI_DEEP; rfi_multiply chooses them */
     const float
         *more; /* or NULL: from k = split on b lies there, b(k, j) at more[(k - split) * more_ld + j] */
     int64_t more_ld;
@@ -48,7 +51,7 @@ typedef struct rfi_ahead {
         const char *at;
         int64_t step; /* bytes */
         int32_t groups;
-    } stream[4];
+    } stream[RFI_DEEP / 64];
 } rfi_ahead;
 
 /* What to do with finished elements of c: rows first..end-1, columns left..right-1. */

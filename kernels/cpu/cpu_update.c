@@ -63,7 +63,8 @@ static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
 static rfi_factor dense_factor(const rf_update *op, int32_t left, int32_t right)
 {
     const rf_mat *b = &op->dense[0].b, *more = &op->dense[1].b;
-    rfi_factor out = {.data = b->data + left, .ld = b->ld, .depth = b->rows, .cols = right - left};
+    rfi_factor out = {
+        .data = b->data + left, .ld = b->ld, .depth = b->rows, .cols = right - left, .block = RFI_DEEP};
     if (op->n_dense == 2) {
         out.more = more->data + left;
         out.more_ld = more->ld;
