@@ -44,12 +44,18 @@ typedef struct patch {
     int32_t first, end, left, right, ld;
 } patch;
 
+/* Whole lanes: rows of a gradient begin at the boundaries of cache lines. */
+static int32_t padded(int32_t cols)
+{
+    return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
+}
+
 /* Adam's arrays, fetched while the products run. A strip of a wide matrix is left to the hardware. */
 static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
 {
     rfi_ahead ahead = {.n = 0};
     float *const arrays[] = {op->w, op->m, op->v};
-    if (!op->adam || p->ld != op->cols)
+    if (!op->adam || p->right - p->left != op->cols)
         return ahead;
     for (; ahead.n < 3; ahead.n++) {
         ahead.stream[ahead.n].at = (const char *)(arrays[ahead.n] + (int64_t)p->first * op->cols);
@@ -247,7 +253,7 @@ static void update_task(void *arg, int worker, int64_t task)
     int32_t left = (int32_t)(task / job->n_tasks_a_strip) * STRIP_COLS;
     patch p = {g, first, rfi_min32(first + job->rows_a_task, op->rows), left, 0, 0};
     p.right = rfi_min32(left + STRIP_COLS, op->cols);
-    p.ld = p.right - left;
+    p.ld = padded(p.right - left);
     if (op->n_dense == 0)
         memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
     else
@@ -278,7 +284,7 @@ static bool place_panels(rf_device *device, update_job *job)
 void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
     update_job job = {.op = op};
-    const int32_t room = rfi_min32(GRAD_FLOATS / rfi_min32(op->cols, STRIP_COLS), GRAD_ROWS);
+    const int32_t room = rfi_min32(GRAD_FLOATS / padded(rfi_min32(op->cols, STRIP_COLS)), GRAD_ROWS);
     const int64_t threads = rf_pool_threads(device->pool);
     int64_t tasks = rfi_divide_up(op->rows, room * threads); /* of a thread */
     tasks = threads > 1 && tasks < TASKS_A_THREAD ? TASKS_A_THREAD : tasks;
