@@ -50,18 +50,25 @@ static int32_t padded(int32_t cols)
     return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
 }
 
-/* Adam's arrays, fetched while the products run. A strip of a wide matrix is left to the hardware. */
+static void add_stream(rfi_ahead *ahead, const float *at, int64_t step_floats, int32_t groups)
+{
+    ahead->stream[ahead->n].at = (const char *)at;
+    ahead->stream[ahead->n].step = step_floats * (int64_t)sizeof *at;
+    ahead->stream[ahead->n++].groups = groups;
+}
+
+/* What is fetched while the products run: Adam's arrays, and before them the columns of the left factors that the next patch takes, a few
+ * lines from each row, which the hardware does not foresee. A strip of a wide matrix is left to the hardware. */
 static rfi_ahead fetch_weights(const rf_update *op, const patch *p)
 {
     rfi_ahead ahead = {.n = 0};
-    float *const arrays[] = {op->w, op->m, op->v};
-    if (!op->adam || p->right - p->left != op->cols)
-        return ahead;
-    for (; ahead.n < 3; ahead.n++) {
-        ahead.stream[ahead.n].at = (const char *)(arrays[ahead.n] + (int64_t)p->first * op->cols);
-        ahead.stream[ahead.n].step = 256;
-        ahead.stream[ahead.n].groups = (p->end - p->first) * op->cols / 64 + 1;
-    }
+    const float *const arrays[] = {op->w, op->m, op->v};
+    const bool whole = p->right - p->left == op->cols;
+    for (int i = 0; i < 3 && op->adam && whole; i++)
+        add_stream(&ahead, arrays[i] + (int64_t)p->first * op->cols, 64,
+                   (p->end - p->first) * op->cols / 64 + 1);
+    for (int32_t i = 0; i < op->n_dense && whole && p->end < op->rows; i++)
+        add_stream(&ahead, op->dense[i].a.data + p->end, op->dense[i].a.ld, op->dense[i].a.rows);
     return ahead;
 }
 
