@@ -30,6 +30,25 @@ static inline void rf_parts_activate_batches(rf_device *device, const rf_activat
         device->ops->activate(device, &op->batch[i]);
 }
 
+static inline void rf_parts_generate(rf_device *device, const rf_generate *op)
+{
+    for (int32_t l = 0; l < op->n_layers; l++) {
+        device->ops->affine(device, &op->layer[l].affine);
+        device->ops->batchnorm_batches(device, &op->layer[l].norm);
+    }
+    device->ops->affine(device, &op->output);
+}
+
+static inline void rf_parts_generate_back(rf_device *device, const rf_generate_back *op)
+{
+    device->ops->affine_back(device, &op->output);
+    for (int32_t l = 0; l < op->n_layers; l++) {
+        device->ops->batchnorm_relu_back(device, &op->layer[l].norm);
+        if (op->layer[l].back.dx.data)
+            device->ops->affine_back(device, &op->layer[l].back);
+    }
+}
+
 static inline void rf_parts_take_layer(rf_device *device, const rf_take_layer *op)
 {
     device->ops->take_rows(device, &op->take);

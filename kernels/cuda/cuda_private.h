@@ -85,7 +85,7 @@ enum {
     RFI_LAYOUTS = 32, /* different lists of spans that one device may meet */
     RFI_RECORDINGS = 8,
     RFI_RETIRED = 32,
-    RFI_COUNTERS = 1024, /* of each trial                                    */
+    RFI_COUNTERS = 2048, /* of each trial                                    */
     RFI_TRIALS_MAX = 1024,
 };
 
