@@ -95,7 +95,7 @@ void rfi_cuda_critic_layer(rf_device *device, const rf_critic_layer *op)
     if (!cuda)
         return;
     const bool fits =
-        rfi_fuses(cuda) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
+        rfi_fuses(device, &op->affine) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
         same_place(op->affine.y, op->drop.a) && same_place(op->affine.y, op->drop.y) &&
         (!has_head || (same_place(op->drop.y, op->head.h) && same_place(op->drop.mask, op->head.mask)));
     if (!fits)
@@ -196,11 +196,13 @@ static rf_mat rows_of(rf_mat mat, int32_t first, int32_t n)
     return mat;
 }
 
-static bool first_fits(const rfi_cuda *cuda, const rf_critic_first *op, const rfi_gemm *g)
+static bool first_fits(rf_device *device, const rf_critic_first *op, const rfi_gemm *g)
 {
+    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
     const int32_t n = op->fake.y.rows;
     const rf_mat *all = &op->drop.y;
-    if (!rfi_fuses(cuda) || n == 0 || op->fake.y.cols == 0 || op->fake.accumulate || all->rows != 3 * n)
+    if (!rfi_fuses(device, &op->fake) || n == 0 || op->fake.y.cols == 0 || op->fake.accumulate ||
+        all->rows != 3 * n)
         return false;
     return same_place(op->drop.a, *all) && same_place(op->fake.y, rows_of(*all, 0, n)) &&
            same_place(op->real.y, rows_of(*all, n, n)) &&
@@ -217,7 +219,7 @@ void rfi_cuda_critic_first(rf_device *device, const rf_critic_first *op)
     list.epilogue[0].op = *op;
     if (!cuda || !rfi_layout_of(device, op->real.layout, &list.epilogue[0].layout))
         return;
-    if (first_fits(cuda, op, &list.gemm[0]))
+    if (first_fits(device, op, &list.gemm[0]))
         rfi_gemm_run<false, false>(device, list);
     else
         rf_parts_critic_first(device, op);
@@ -270,15 +272,16 @@ struct again_epilogue : rfi_epilogue {
     }
 };
 
-static bool penalty_fits(const rfi_cuda *cuda, const rf_gradient_penalty *op)
+static bool penalty_fits(rf_device *device, const rf_gradient_penalty *op)
 {
     const rf_affine *first = &op->again[0], *last = &op->again[op->n - 1];
     const rf_mat *d = &op->penalty.d;
-    bool fits = rfi_fuses(cuda) && d->rows > 0 && d->cols > 0 && last->row_scale == op->penalty.scale &&
+    bool fits = d->rows > 0 && d->cols > 0 && last->row_scale == op->penalty.scale &&
                 d->rows == last->y.rows && d->cols == last->y.cols && !first->accumulate &&
                 same_place(op->penalty.g1, op->back[0].dx) && same_place(first->y, last->y);
     for (int32_t i = 0; i < op->n; i++)
-        fits = fits && !op->back[i].accumulate && op->back[i].gate_kind == RF_GATE_NONE &&
+        fits = fits && rfi_fuses(device, &op->back[i]) && rfi_fuses(device, &op->again[i]) &&
+               !op->back[i].accumulate && op->back[i].gate_kind == RF_GATE_NONE &&
                op->back[i].dx.rows == d->rows && op->back[i].dx.cols > 0 &&
                same_place(op->back[i].dx, op->again[i].x);
     if (op->n == 1)
@@ -294,7 +297,7 @@ void rfi_cuda_gradient_penalty(rf_device *device, const rf_gradient_penalty *op)
     rfi_gemm_list<again_epilogue, 1> again = {};
     if (!cuda)
         return;
-    if (!penalty_fits(cuda, op)) {
+    if (!penalty_fits(device, op)) {
         rf_parts_gradient_penalty(device, op);
         return;
     }

@@ -201,11 +201,11 @@ static layer_list layer_of(const rf_affine *op, const rf_batchnorm_batches *fron
 }
 
 /* One element of the list at a time: front, product, normalisation. */
-static bool layer_fits(const rfi_cuda *cuda, const rf_affine *op, const rf_batchnorm_batches *front,
+static bool layer_fits(rf_device *device, const rf_affine *op, const rf_batchnorm_batches *front,
                        const rf_batchnorm_batches *norm, int32_t n)
 {
-    if (op->y.rows == 0 || op->y.cols == 0 || op->y.rows % n || op->accumulate || op->row_scale ||
-        op->gate_kind != RF_GATE_NONE || (norm && norm->n != n))
+    if (!rfi_fuses(device, op) || op->y.rows == 0 || op->y.cols == 0 || op->y.rows % n || op->accumulate ||
+        op->row_scale || op->gate_kind != RF_GATE_NONE || (norm && norm->n != n))
         return false;
     for (int32_t i = 0; i < n; i++) {
         const rf_affine batch = batch_of(op, i, n);
@@ -217,7 +217,7 @@ static bool layer_fits(const rfi_cuda *cuda, const rf_affine *op, const rf_batch
             return false;
     }
     const layer_list list = layer_of(op, front, norm, n);
-    return rfi_gemm_counts(cuda, list.gemm, n);
+    return rfi_gemm_counts(static_cast<const rfi_cuda *>(device->self), list.gemm, n);
 }
 
 static const rf_batchnorm_batches *norm_of(const rf_generate *op, int32_t l)
@@ -236,9 +236,9 @@ void rfi_cuda_generate(rf_device *device, const rf_generate *op)
     if (!cuda)
         return;
     const int32_t n = op->n_layers > 0 ? op->layer[0].norm.n : 0;
-    bool fits = rfi_fuses(cuda) && n > 0;
+    bool fits = n > 0;
     for (int32_t l = 0; fits && l <= op->n_layers; l++)
-        fits = layer_fits(cuda, product_of(op, l), norm_of(op, l - 1), norm_of(op, l), n);
+        fits = layer_fits(device, product_of(op, l), norm_of(op, l - 1), norm_of(op, l), n);
     if (!fits) {
         rf_parts_generate(device, op);
         return;
@@ -398,10 +398,12 @@ static const rf_batchnorm_relu_back *norm_behind(const rf_generate_back *op, int
     return l < op->n_layers && op->layer[l].back.dx.data ? &op->layer[l].norm : nullptr;
 }
 
-static bool back_fits(const rfi_cuda *cuda, const rf_affine_back *op, const rf_batchnorm_relu_back *behind,
+static bool back_fits(rf_device *device, const rf_affine_back *op, const rf_batchnorm_relu_back *behind,
                       const rf_batchnorm_relu_back *norm)
 {
-    if (op->dx.rows == 0 || op->dx.cols == 0 || op->dy.cols == 0 || op->gate_kind != RF_GATE_NONE)
+    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
+    if (!rfi_fuses(device, op) || op->dx.rows == 0 || op->dx.cols == 0 || op->dy.cols == 0 ||
+        op->gate_kind != RF_GATE_NONE)
         return false;
     /* da is written while dh is still read */
     if (behind && (!same_place(behind->da, op->dy) || behind->da.data == behind->dh.data))
@@ -418,9 +420,9 @@ void rfi_cuda_generate_back(rf_device *device, const rf_generate_back *op)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda)
         return;
-    bool fits = rfi_fuses(cuda) && back_fits(cuda, &op->output, nullptr, norm_behind(op, 0));
+    bool fits = back_fits(device, &op->output, nullptr, norm_behind(op, 0));
     for (int32_t l = 0; fits && l < op->n_layers && op->layer[l].back.dx.data; l++)
-        fits = back_fits(cuda, &op->layer[l].back, &op->layer[l].norm, norm_behind(op, l + 1));
+        fits = back_fits(device, &op->layer[l].back, &op->layer[l].norm, norm_behind(op, l + 1));
     if (!fits) {
         rf_parts_generate_back(device, op);
         return;

@@ -73,7 +73,7 @@ void rfi_cuda_latent(rf_device *device, const rf_latent *op)
     rfi_gemm_list<latent_epilogue, 2> list = {};
     if (!cuda)
         return;
-    bool fits = rfi_fuses(cuda) && op->draw.z.rows > 0 && width > 0 &&
+    bool fits = rfi_fuses(device, &op->affine) && op->draw.z.rows > 0 && width > 0 &&
                 same_place(op->affine.y, op->draw.code) && op->affine.y.cols == 2 * width &&
                 !op->affine.accumulate && !op->affine.gather.data && op->affine.gate_kind == RF_GATE_NONE;
     list.n = 2;
@@ -120,7 +120,7 @@ void rfi_cuda_latent_gradient(rf_device *device, const rf_latent_gradient *op)
     rfi_gemm_list<gradient_epilogue, 1> list = {};
     if (!cuda)
         return;
-    if (!rfi_fuses(cuda) || back->dx.rows == 0 || back->dx.cols == 0 || back->accumulate ||
+    if (!rfi_fuses(device, back) || back->dx.rows == 0 || back->dx.cols == 0 || back->accumulate ||
         back->gate_kind != RF_GATE_NONE || !same_place(back->dx, op->latent.dz)) {
         rf_parts_latent_gradient(device, op);
         return;

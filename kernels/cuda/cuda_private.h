@@ -137,8 +137,9 @@ struct rfi_cuda {
     int n_layouts;
     rfi_recording recordings[RFI_RECORDINGS];
 
-    rfi_blas *blas; /* NULL: this machine has none */
+    rfi_blas *blas; /* NULL: this machine has none, or nothing asked for it yet */
     rfi_dnn *dnn;
+    bool has_no_blas; /* it was looked for */
 };
 
 /* The device's state when it is well; NULL when something failed before: then an operation does nothing. */
