@@ -366,9 +366,10 @@ typedef struct rf_generate {
     rf_affine output;
 } rf_generate;
 
-/* And back, from the gradient of the logits: to what the output read, then through the layers, the last one first: back through a
- * normalisation, and from its da to what that layer read. dh is the front of the dx before it, and is used up. */
+/* And back, from the gradient of the activated rows: to the logits, to what the output read, then through the layers, the last one first: back
+ * through a normalisation, and from its da to what that layer read. dh is the front of the dx before it, and is used up. */
 typedef struct rf_generate_back {
+    rf_activate_back activate; /* dlogits = output.dy; layout NULL: that is there already */
     int32_t n_layers;
     rf_affine_back output;
     struct {

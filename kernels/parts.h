@@ -41,6 +41,8 @@ static inline void rf_parts_generate(rf_device *device, const rf_generate *op)
 
 static inline void rf_parts_generate_back(rf_device *device, const rf_generate_back *op)
 {
+    if (op->activate.layout)
+        device->ops->activate_back(device, &op->activate);
     device->ops->affine_back(device, &op->output);
     for (int32_t l = 0; l < op->n_layers; l++) {
         device->ops->batchnorm_relu_back(device, &op->layer[l].norm);

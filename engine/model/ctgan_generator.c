@@ -219,22 +219,20 @@ void rfi_generator_activate(rfi_ctgan *m, const rfi_generator_draws *draws)
 
 /* ------------------------------------------------------------------ backward */
 
-static void activate_back(rfi_ctgan *m)
+static rf_activate_back activate_back_of(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_generator *g = &m->generator;
     const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
-    device->ops->activate_back(
-        device, &(rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
-                                    .dout = rfi_mat(m->critic.g, m->b, m->d),
-                                    .out = rfi_mat(rfi_fake_of(m, RFI_FOR_GENERATOR), m->b, m->d),
-                                    .logits = batch_of(m, g->trained.logits, batch, m->d),
-                                    .layout = m->base.setup.layout,
-                                    .tau = tau,
-                                    .entries = m->c ? rfi_entries_of(m, RFI_FOR_GENERATOR) : NULL,
-                                    .columns = m->c ? g->trained.columns + (int64_t)batch * m->b : NULL,
-                                    .condition_span = m->condition_spans,
-                                    .loss = &m->losses[RFI_LOSS_CONDITION]});
+    return (rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
+                              .dout = rfi_mat(m->critic.g, m->b, m->d),
+                              .out = rfi_mat(rfi_fake_of(m, RFI_FOR_GENERATOR), m->b, m->d),
+                              .logits = batch_of(m, g->trained.logits, batch, m->d),
+                              .layout = m->base.setup.layout,
+                              .tau = tau,
+                              .entries = m->c ? rfi_entries_of(m, RFI_FOR_GENERATOR) : NULL,
+                              .columns = m->c ? g->trained.columns + (int64_t)batch * m->b : NULL,
+                              .condition_span = m->condition_spans,
+                              .loss = &m->losses[RFI_LOSS_CONDITION]};
 }
 
 static void update_matrix(rfi_ctgan *m, const rfi_tensor *w, rf_mat input, rf_mat dy)
@@ -320,7 +318,8 @@ static void backward(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
     const rfi_generator *g = &m->generator;
-    rf_generate_back op = {.n_layers = g->n_layers,
+    rf_generate_back op = {.activate = activate_back_of(m),
+                           .n_layers = g->n_layers,
                            .output = {.dx = dx_view(m, 0, g->hidden),
                                       .dy = rfi_mat(g->dlogits, m->b, m->d),
                                       .w = hidden_rows(g->w, g->hidden)}};
@@ -347,7 +346,6 @@ static void update(rfi_ctgan *m)
 void rfi_generator_learn(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    activate_back(m);
     backward(m);
     device->ops->updates_begin(device, m->generator_adam);
     update(m);

@@ -16,46 +16,31 @@ extern "C" {
 #include "kernels/parts.h"
 }
 
-static bool same_place(const rf_mat &a, const rf_mat &b)
-{
-    return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
-}
+/* ------------------------------------------------------------------ a layer, the last one with the head */
 
-/* ------------------------------------------------------------------ a layer without the head */
-
-struct drop_epilogue : rfi_epilogue {
+struct critic_epilogue : rfi_epilogue {
+    static constexpr bool ROW_SUMS = true;
     rf_critic_layer op;
 
-    /* Leaves mask and output, and returns both. */
-    __device__ float2 dropped(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
+    __device__ bool sums_rows() const
+    {
+        return op.head.h.data;
+    }
+
+    /* Mask and output; d, and what the element adds to its row's score. */
+    __device__ float element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
     {
         float *y = rfi_at(op.drop.y.data, trials) + r * op.drop.y.ld + c;
         const float x = rfi_affine_finished(op.affine, op.affine.accumulate ? *y + sum : sum, r, c, trials);
         const float mask = rfi_leaky_factor(op.drop, x, r, c, trials);
         rfi_at(op.drop.mask.data, trials)[r * op.drop.mask.ld + c] = mask;
         *y = mask * x;
-        return float2{mask, mask * x};
-    }
-
-    __device__ void element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
-        dropped(sum, r, c, trials);
-    }
-};
-
-/* ------------------------------------------------------------------ a layer with the head */
-
-struct head_epilogue : drop_epilogue {
-    static constexpr bool ROW_SUMS = true;
-
-    /* d, and what the element adds to its row's score. */
-    __device__ float element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
+        if (!sums_rows())
+            return 0.0f;
         const rf_critic_head &head = op.head;
         const float w = rfi_at(head.w, trials)[c];
-        const float2 unit = dropped(sum, r, c, trials);
-        rfi_at(head.d.data, trials)[r * head.d.ld + c] = rfi_at(head.coef, trials)[r] * unit.x * w;
-        return unit.y * w;
+        rfi_at(head.d.data, trials)[r * head.d.ld + c] = rfi_at(head.coef, trials)[r] * mask * w;
+        return mask * x * w;
     }
 
     /* Scores and their loss. */
@@ -79,31 +64,24 @@ struct head_epilogue : drop_epilogue {
     }
 };
 
-template <class Epilogue> static void run_layer(rf_device *device, const rf_critic_layer *op)
+void rfi_cuda_critic_layer(rf_device *device, const rf_critic_layer *op)
 {
-    rfi_gemm_list<Epilogue, 1> list = {};
+    const bool has_head = op->head.h.data;
+    if (!rfi_ready(device))
+        return;
+    const bool fits = rfi_fuses(device, &op->affine) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
+                      rfi_same_place(op->affine.y, op->drop.a) && rfi_same_place(op->affine.y, op->drop.y) &&
+                      (!has_head || (rfi_same_place(op->drop.y, op->head.h) &&
+                                     rfi_same_place(op->drop.mask, op->head.mask)));
+    if (!fits) {
+        rf_parts_critic_layer(device, op);
+        return;
+    }
+    rfi_gemm_list<critic_epilogue, 1> list = {};
     list.n = 1;
     list.gemm[0] = rfi_gemm_of(&op->affine);
     list.epilogue[0].op = *op;
     rfi_gemm_run<false, false>(device, list);
-}
-
-void rfi_cuda_critic_layer(rf_device *device, const rf_critic_layer *op)
-{
-    const rfi_cuda *cuda = rfi_ready(device);
-    const bool has_head = op->head.h.data;
-    if (!cuda)
-        return;
-    const bool fits =
-        rfi_fuses(device, &op->affine) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
-        same_place(op->affine.y, op->drop.a) && same_place(op->affine.y, op->drop.y) &&
-        (!has_head || (same_place(op->drop.y, op->head.h) && same_place(op->drop.mask, op->head.mask)));
-    if (!fits)
-        rf_parts_critic_layer(device, op);
-    else if (has_head)
-        run_layer<head_epilogue>(device, op);
-    else
-        run_layer<drop_epilogue>(device, op);
 }
 
 /* ------------------------------------------------------------------ the first layer */
@@ -204,10 +182,11 @@ static bool first_fits(rf_device *device, const rf_critic_first *op, const rfi_g
     if (!rfi_fuses(device, &op->fake) || n == 0 || op->fake.y.cols == 0 || op->fake.accumulate ||
         all->rows != 3 * n)
         return false;
-    return same_place(op->drop.a, *all) && same_place(op->fake.y, rows_of(*all, 0, n)) &&
-           same_place(op->real.y, rows_of(*all, n, n)) &&
-           same_place(op->between.out, rows_of(*all, 2 * n, n)) && same_place(op->between.fake, op->fake.y) &&
-           same_place(op->between.real, op->real.y) && rfi_gemm_counts(cuda, g, 1);
+    return rfi_same_place(op->drop.a, *all) && rfi_same_place(op->fake.y, rows_of(*all, 0, n)) &&
+           rfi_same_place(op->real.y, rows_of(*all, n, n)) &&
+           rfi_same_place(op->between.out, rows_of(*all, 2 * n, n)) &&
+           rfi_same_place(op->between.fake, op->fake.y) && rfi_same_place(op->between.real, op->real.y) &&
+           rfi_gemm_counts(cuda, g, 1);
 }
 
 void rfi_cuda_critic_first(rf_device *device, const rf_critic_first *op)
@@ -278,15 +257,15 @@ static bool penalty_fits(rf_device *device, const rf_gradient_penalty *op)
     const rf_mat *d = &op->penalty.d;
     bool fits = d->rows > 0 && d->cols > 0 && last->row_scale == op->penalty.scale &&
                 d->rows == last->y.rows && d->cols == last->y.cols && !first->accumulate &&
-                same_place(op->penalty.g1, op->back[0].dx) && same_place(first->y, last->y);
+                rfi_same_place(op->penalty.g1, op->back[0].dx) && rfi_same_place(first->y, last->y);
     for (int32_t i = 0; i < op->n; i++)
         fits = fits && rfi_fuses(device, &op->back[i]) && rfi_fuses(device, &op->again[i]) &&
                !op->back[i].accumulate && op->back[i].gate_kind == RF_GATE_NONE &&
                op->back[i].dx.rows == d->rows && op->back[i].dx.cols > 0 &&
-               same_place(op->back[i].dx, op->again[i].x);
+               rfi_same_place(op->back[i].dx, op->again[i].x);
     if (op->n == 1)
         return fits && !op->penalty.g2.data;
-    return fits && same_place(op->penalty.g2, op->back[1].dx) && last->accumulate && !first->bias &&
+    return fits && rfi_same_place(op->penalty.g2, op->back[1].dx) && last->accumulate && !first->bias &&
            !first->relu && !first->gather.data && !first->row_scale && first->gate_kind == RF_GATE_NONE;
 }
 

@@ -58,7 +58,7 @@ struct rfi_gemm {
     unsigned *all_counter; /* of the kernel                                                   */
     int32_t n_tiles;       /* of the kernel                                                   */
     float *sums;           /* of each trial: (rows, row_pitch), a tile's columns in one number; or
-                            * (2, tiles below each other, cols), its rows in two */
+                            * (2, tiles below each other, cols), its rows in two, then one for each row of tiles */
     int32_t row_pitch, row_first;
 };
 
@@ -73,6 +73,17 @@ static inline int64_t rfi_gemm_pieces(const rfi_gemm &g, int depth)
     for (int32_t s = 0; s < g.n_sources; s++)
         pieces += rfi_divide_up(g.source[s].depth, depth);
     return pieces;
+}
+
+template <class Tile> __host__ __device__ inline int32_t rfi_tiles_down(const rfi_gemm &g)
+{
+    return (g.rows + Tile::ROWS - 1) / Tile::ROWS;
+}
+
+/* What COL_SUMS leave. */
+template <class Tile> __host__ __device__ inline size_t rfi_col_sums(const rfi_gemm &g)
+{
+    return (2 * (size_t)g.cols + 1) * (size_t)rfi_tiles_down<Tile>(g);
 }
 
 /* ------------------------------------------------------------------ a stage of shared memory */
@@ -154,8 +165,10 @@ __device__ void rfi_multiply_step(float c[4], const uint32_t a[rfi_step<PRECISIO
  * from what:
  *
  *     floats<Tile>()                       what a stage holds behind the two factors
- *     fetch<Tile>(room, row, k)            asks for it, all threads together
- *     make<Tile, PITCH>(piece, room, row, k, keeps)
+ *     kept<Tile>()                         what the block holds besides
+ *     begin<Tile>(kept, g, row, leads)     works that out, once, while the first pieces come; one block in each row of tiles `leads`
+ *     fetch<Tile>(room, row, k)            asks for a piece, all threads together
+ *     make<Tile, PITCH>(piece, room, kept, row, k, keeps)
  *                                          turns the piece (Tile::ROWS lines of Tile::DEPTH, PITCH apart) into what is multiplied, and writes
  *                                          it to memory where it `keeps`, in one block for each piece
  */
@@ -163,6 +176,11 @@ struct rfi_plain_operand {
     static constexpr bool MAKES = false;
 
     template <class Tile> static constexpr int floats()
+    {
+        return 0;
+    }
+
+    template <class Tile> static constexpr int kept()
     {
         return 0;
     }
@@ -181,7 +199,8 @@ struct rfi_tile_product {
     static constexpr int ROOM = a_panel::FLOATS + b_panel::FLOATS;
     static constexpr int STAGE = ROOM + Operand::template floats<Tile>();
     static constexpr int SUMS = Tile::WARPS_DEPTH * Tile::ROWS * Tile::COLS;
-    static constexpr int FLOATS = STAGE * Tile::STAGES > SUMS ? STAGE *Tile::STAGES : SUMS;
+    static constexpr int KEPT = STAGE * Tile::STAGES > SUMS ? STAGE *Tile::STAGES : SUMS; /* where it is */
+    static constexpr int FLOATS = KEPT + Operand::template kept<Tile>();
     static_assert(FLOATS * 4 <= 48 * 1024, "a tile fits the shared memory that every kernel has");
 
     /* The source of a piece (32 values of k of one source); `piece` is counted within it afterwards. */
@@ -255,14 +274,14 @@ struct rfi_tile_product {
     }
 
     /* What has arrived becomes what is multiplied. */
-    __device__ static void make(float *stage, const rfi_gemm &g, const Operand &operand, int32_t piece,
-                                int32_t row, int32_t col, const rfi_trials &trials)
+    __device__ static void make(float *stage, const float *kept, const rfi_gemm &g, const Operand &operand,
+                                int32_t piece, int32_t row, int32_t col, const rfi_trials &trials)
     {
         static_assert(!A_TRANSPOSED, "an operand meets its rows as lines");
         if (source_of(g, &piece) > 0)
             return;
-        operand.template make<Tile, a_panel::PITCH>(stage, stage + ROOM, row, piece * Tile::DEPTH, col == 0,
-                                                    trials);
+        operand.template make<Tile, a_panel::PITCH>(stage, stage + ROOM, kept, row, piece * Tile::DEPTH,
+                                                    col == 0, trials);
         __syncthreads();
     }
 
@@ -279,6 +298,8 @@ struct rfi_tile_product {
                 fetch(shared + i * STAGE, g, operand, first + i, row, col, trials);
             rfi_copy_commit();
         }
+        if constexpr (Operand::MAKES)
+            operand.template begin<Tile>(shared + KEPT, g, row, col == 0 && first == 0, trials);
         for (int32_t piece = first; piece < end; piece++) {
             const int32_t next = piece + Tile::STAGES - 1;
             rfi_copy_wait<Tile::STAGES - 2>();
@@ -288,7 +309,7 @@ struct rfi_tile_product {
             rfi_copy_commit();
             float *stage = shared + (piece - first) % Tile::STAGES * STAGE;
             if constexpr (Operand::MAKES)
-                make(stage, g, operand, piece, row, col, trials);
+                make(stage, shared + KEPT, g, operand, piece, row, col, trials);
             for (int i = along; i < Tile::DEPTH / step::DEPTH; i += Tile::WARPS_DEPTH)
                 multiply(c, stage, i * step::DEPTH, warp_row, warp_col);
         }
@@ -322,7 +343,7 @@ struct rfi_tile_product {
  *     EXTRA       each tile has further blocks, of a row a warp, that run beside the product: extra(slot, …) leaves something for every element
  *                 in scratch, and element(sum, left, r, c) gets it.
  *     ROW_SUMS    element returns a number, whose sums over each row finish(…) finds in scratch: it is run by the block that comes last of
- *                 the whole kernel.
+ *                 the whole kernel. Only where sums_rows() says so.
  *     COL_SUMS    element returns two numbers, which make two tiles; column(…) makes two numbers of each of their columns, which finish(…) finds in
  *                 scratch for all tiles below each other: it is run by the block that comes last of those. Only where sums_columns(col) says so.
  *     PAIRED      two products of one shape share the kernel: of two tiles at one place the block that comes last runs paired(row, col).
@@ -336,6 +357,11 @@ struct rfi_epilogue {
     __device__ Operand operand() const
     {
         return {};
+    }
+
+    __device__ bool sums_rows() const
+    {
+        return true;
     }
 
     template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
@@ -431,7 +457,7 @@ __device__ void rfi_leave_columns(const float *shared, float *sums, const rfi_ge
                                   const Epilogue &epilogue, int32_t row, int32_t col)
 {
     const int32_t i = (int32_t)threadIdx.x, left = g.rows - row;
-    const size_t tiles_down = (size_t)((g.rows + Tile::ROWS - 1) / Tile::ROWS), cols = (size_t)g.cols;
+    const size_t tiles_down = (size_t)rfi_tiles_down<Tile>(g), cols = (size_t)g.cols;
     float *at = sums + (size_t)(row / Tile::ROWS) * cols + (size_t)(col + i);
     if (i >= Tile::COLS || col + i >= g.cols)
         return;
@@ -496,9 +522,9 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
     }
     if constexpr (Epilogue::COL_SUMS) {
         static_assert(2 * Tile::ROWS * Tile::COLS <= product::FLOATS, "two tiles fit");
-        const int32_t tiles_down = (g.rows + Tile::ROWS - 1) / Tile::ROWS;
+        const int32_t tiles_down = rfi_tiles_down<Tile>(g);
         unsigned *counters = rfi_own(g.counters, RFI_COUNTERS) + tiles_down * tiles_across;
-        float *sums = rfi_own(g.sums, 2 * (size_t)tiles_down * (size_t)g.cols);
+        float *sums = rfi_own(g.sums, rfi_col_sums<Tile>(g));
         if (!epilogue.sums_columns(col))
             return;
         __syncthreads();
@@ -508,6 +534,8 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
     }
     if constexpr (Epilogue::ROW_SUMS) {
         float *row_sums = rfi_own(g.sums, (size_t)g.rows * (size_t)g.row_pitch);
+        if (!epilogue.sums_rows())
+            return;
         __syncthreads();
         rfi_sum_rows<Tile>(shared, row_sums, g, row, col);
         if (rfi_is_last_block(rfi_own(g.all_counter, RFI_COUNTERS), (unsigned)g.n_tiles))
@@ -606,8 +634,7 @@ static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places, size_t
         places[i] = floats;
         floats += (size_t)g->rows * (size_t)g->cols * (size_t)slots;
         sums[i] = floats;
-        if (Epilogue::COL_SUMS)
-            floats += 2 * (size_t)rfi_divide_up(g->rows, Tile::ROWS) * (size_t)g->cols;
+        floats += Epilogue::COL_SUMS ? rfi_col_sums<Tile>(*g) : 0;
         tiles += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
         gemm[i].row_first = (int32_t)columns;
         columns += rfi_divide_up(g->cols, Tile::COLS);

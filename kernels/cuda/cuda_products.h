@@ -73,6 +73,11 @@ static inline bool rfi_fuses(rf_device *device, const rf_affine_back *op)
     return rfi_multiplies_itself(device, op->dx.rows, op->dx.cols, op->dy.cols);
 }
 
+static inline bool rfi_same_place(const rf_mat &a, const rf_mat &b)
+{
+    return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
+}
+
 /* ------------------------------------------------------------------ plain: cuBLASLt */
 
 /* Floats from one trial's to the next; 0 for what all of them share. */

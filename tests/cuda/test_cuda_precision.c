@@ -370,10 +370,17 @@ static int count_equal(toy *t)
     return equal;
 }
 
+/* Mean losses of the first steps and of the rest; rows whose b equals a. */
+typedef struct outcome {
+    double before, after;
+    int equal;
+} outcome;
+
 /* Steps enough to learn something at rates that are high for that. */
-static int train_on(const char *device, rf_model_kind kind, rf_precision with, int64_t steps)
+static outcome train_on(const char *device, rf_model_kind kind, rf_precision with, int64_t steps)
 {
     toy t;
+    outcome out;
     rf_error err = {0};
     const rf_device_options options = {.n_threads = 1, .precision = with};
     const rf_model_class *type = rf_model_class_find(kind);
@@ -385,17 +392,17 @@ static int train_on(const char *device, rf_model_kind kind, rf_precision with, i
     assert_ok(type->create(&t.model, &t.setup, &err));
     assert_ok(type->attach(t.model, &t.rows, &err));
     toy_train(&t, 20);
-    const double before = t.model->epoch.mean.generator;
+    out.before = t.model->epoch.mean.generator;
     toy_train(&t, steps - 20);
-    const double after = t.model->epoch.mean.generator;
-    assert_true(isfinite(before) && isfinite(after));
+    out.after = t.model->epoch.mean.generator;
+    assert_true(isfinite(out.before) && isfinite(out.after));
     if (kind == RF_MODEL_TVAE)
-        assert_true(after < 0.9 * before);
-    const int equal = count_equal(&t);
-    print_message("%s %s: b = a in %d of %d rows, loss %.3f to %.3f\n", device, names[with], equal,
-                  (int)SAMPLED, before, after);
+        assert_true(out.after < 0.9 * out.before);
+    out.equal = count_equal(&t);
+    print_message("%s %s: b = a in %d of %d rows, loss %.3f to %.3f\n", device, names[with], out.equal,
+                  (int)SAMPLED, out.before, out.after);
     toy_end(&t);
-    return equal;
+    return out;
 }
 
 static void a_training_in_every_precision_learns_what_the_cpu_learns(void **state)
@@ -408,9 +415,14 @@ static void a_training_in_every_precision_learns_what_the_cpu_learns(void **stat
     static const int64_t steps[] = {110, 80};
 #endif
     for (int k = 0; k < 2; k++) {
-        const int cpu = train_on("cpu", kinds[k], RF_PRECISION_3XTF32, steps[k]);
-        for (int p = 0; p < RF_PRECISION_COUNT; p++)
-            assert_true(train_on("cuda:0", kinds[k], (rf_precision)p, steps[k]) > cpu - SAMPLED / 10);
+        const outcome cpu = train_on("cpu", kinds[k], RF_PRECISION_3XTF32, steps[k]);
+        for (int p = 0; p < RF_PRECISION_COUNT; p++) {
+            const outcome cuda = train_on("cuda:0", kinds[k], (rf_precision)p, steps[k]);
+            assert_near(cuda.after, cpu.after, 0.05 + 0.1 * fabs(cpu.after - cpu.before));
+            /* Two networks that chase each other have not come that far in so few steps. */
+            if (kinds[k] == RF_MODEL_TVAE)
+                assert_true(cuda.equal > cpu.equal - SAMPLED / 10);
+        }
     }
 }
 

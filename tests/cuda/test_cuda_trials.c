@@ -31,6 +31,8 @@ typedef struct slab {
     float x[ROWS * X], first_w[NOISE * FIRST], second_w[(FIRST + NOISE) * SECOND], out_w[X * LOGITS];
     float first_a[ROWS * FIRST], second_a[ROWS * SECOND], logits[ROWS * LOGITS];
     float dx[ROWS * (SECOND + FIRST)], da[ROWS * (SECOND + FIRST)];
+    float dout[ROWS * LOGITS], out[ROWS * LOGITS], dlogits[ROWS * LOGITS], condition_loss;
+    int32_t condition_span[2];
     float generator_vector[2][6][FIRST]; /* of each layer: gamma, beta, mean, rstd, dgamma, dbeta */
 } slab;
 
@@ -56,6 +58,14 @@ static void slab_start(slab *s, int32_t trial)
     fill(s->second_w, (FIRST + NOISE) * SECOND, 10, trial);
     fill(s->out_w, X * LOGITS, 11, trial);
     fill(s->generator_vector[0][0], 2 * 6 * FIRST, 12, trial);
+    fill(s->dout, ROWS * LOGITS, 13, trial);
+    fill(s->out, ROWS * LOGITS, 14, trial);
+    s->condition_span[0] = 1;
+    s->condition_span[1] = 3;
+    for (int32_t r = 0; r < ROWS; r++) {
+        s->columns[r] = (r + trial) % 2;
+        s->entries[r] = s->columns[r] ? 10 + r % 18 : (r + 3 * trial) % 10;
+    }
     s->step = 4;
     s->adam = (rf_adam){.power1 = 1,
                         .power2 = 1,
@@ -64,6 +74,20 @@ static void slab_start(slab *s, int32_t trial)
                         .beta2 = 0.9f,
                         .eps = 1e-8f};
 }
+
+/* What the generator's logits are: 33 of them, two codes with conditions. */
+static const rf_span spans[] = {{RF_SPAN_SCALAR, 0, 1, 0, -1, 0},
+                                {RF_SPAN_CODE, 1, 10, 0, 0, 0},
+                                {RF_SPAN_SCALAR, 11, 1, 1, -1, 0},
+                                {RF_SPAN_CODE, 12, 18, 1, 1, 10},
+                                {RF_SPAN_CODE, 30, 3, 2, -1, 0}};
+static const rf_layout layout = {.n_spans = 5,
+                                 .width = LOGITS,
+                                 .n_scalars = 2,
+                                 .n_codes = 3,
+                                 .n_conditions = 2,
+                                 .condition_width = 28,
+                                 .spans = spans};
 
 static rf_batchnorm_batches norm_of(slab *at, int l, rf_mat h, rf_mat a)
 {
@@ -89,7 +113,7 @@ static rf_batchnorm_relu_back norm_back_of(slab *at, int l, const rf_batchnorm_b
                                     .dbeta = at->generator_vector[l][5]};
 }
 
-/* The generator's way there, and back from its own logits. */
+/* The generator's way there, and back. */
 static void generator_of(rf_device *device, slab *at)
 {
     const int32_t hidden = SECOND + FIRST;
@@ -99,7 +123,7 @@ static void generator_of(rf_device *device, slab *at)
                  a2 = {at->second_a, ROWS, SECOND, SECOND}, logits = {at->logits, ROWS, LOGITS, LOGITS};
     const rf_mat dx = {at->dx, ROWS, hidden, hidden}, dh1 = {at->dx + SECOND, ROWS, FIRST, hidden},
                  dh2 = {at->dx, ROWS, SECOND, hidden}, da1 = {at->da + SECOND, ROWS, FIRST, hidden},
-                 da2 = {at->da, ROWS, SECOND, hidden};
+                 da2 = {at->da, ROWS, SECOND, hidden}, dlogits = {at->dlogits, ROWS, LOGITS, LOGITS};
     const rf_batchnorm_batches norm1 = norm_of(at, 0, h1, a1), norm2 = norm_of(at, 1, h2, a2);
     device->ops->generate(
         device,
@@ -111,8 +135,18 @@ static void generator_of(rf_device *device, slab *at)
     device->ops->generate_back(
         device,
         &(rf_generate_back){
+            .activate = {.dlogits = dlogits,
+                         .dout = {at->dout, ROWS, LOGITS, LOGITS},
+                         .out = {at->out, ROWS, LOGITS, LOGITS},
+                         .logits = logits,
+                         .layout = &layout,
+                         .tau = 0.2f,
+                         .entries = at->entries,
+                         .columns = at->columns,
+                         .condition_span = at->condition_span,
+                         .loss = &at->condition_loss},
             .n_layers = 2,
-            .output = {.dx = dx, .dy = logits, .w = {at->out_w, hidden, LOGITS, LOGITS}},
+            .output = {.dx = dx, .dy = dlogits, .w = {at->out_w, hidden, LOGITS, LOGITS}},
             .layer = {
                 {norm_back_of(at, 1, &norm2, da2, dh2),
                  {.dx = dh1, .dy = da2, .w = {at->second_w, FIRST, SECOND, SECOND}, .accumulate = true}},
@@ -203,6 +237,7 @@ static void a_trial_among_others_equals_the_same_trial_alone(void **state)
         assert_memory_not_equal(together[0].w, together[1].w, sizeof alone.w);
         assert_memory_not_equal(together[0].mask, together[1].mask, sizeof alone.mask);
         assert_memory_not_equal(together[0].da, together[1].da, sizeof alone.da);
+        assert_true(together[0].condition_loss != together[1].condition_loss);
     }
 }
 
