@@ -395,6 +395,12 @@ typedef struct rf_latent_gradient {
     rf_latent_back latent;
 } rf_latent_gradient;
 
+/* The reconstruction and the first product on the way back from it. */
+typedef struct rf_reconstruct_gradient {
+    rf_reconstruct reconstruct;
+    rf_affine_back back; /* dy = reconstruct.dlogits */
+} rf_reconstruct_gradient;
+
 /* A layer of the critic, the last one with the head. */
 typedef struct rf_critic_layer {
     rf_affine affine;
@@ -463,6 +469,7 @@ typedef struct rf_step_tick {
     X(take_layer, rf_take_layer)                      \
     X(latent, rf_latent)                              \
     X(latent_gradient, rf_latent_gradient)            \
+    X(reconstruct_gradient, rf_reconstruct_gradient)  \
     X(critic_layer, rf_critic_layer)                  \
     X(critic_first, rf_critic_first)                  \
     X(gradient_penalty, rf_gradient_penalty)

@@ -69,6 +69,12 @@ static inline void rf_parts_latent_gradient(rf_device *device, const rf_latent_g
     device->ops->latent_back(device, &op->latent);
 }
 
+static inline void rf_parts_reconstruct_gradient(rf_device *device, const rf_reconstruct_gradient *op)
+{
+    device->ops->reconstruct(device, &op->reconstruct);
+    device->ops->affine_back(device, &op->back);
+}
+
 static inline void rf_parts_critic_layer(rf_device *device, const rf_critic_layer *op)
 {
     device->ops->affine(device, &op->affine);

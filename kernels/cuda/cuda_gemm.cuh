@@ -57,8 +57,9 @@ struct rfi_gemm {
     unsigned *counters;    /* one a tile                                                      */
     unsigned *all_counter; /* of the kernel                                                   */
     int32_t n_tiles;       /* of the kernel                                                   */
+    int32_t n_led;         /* numbers that an operand's leading blocks leave for each row of tiles */
     float *sums;           /* of each trial: (rows, row_pitch), a tile's columns in one number; or
-                            * (2, tiles below each other, cols), its rows in two, then one for each row of tiles */
+                            * (2, tiles below each other, cols), its rows in two; then (tiles below each other, n_led) */
     int32_t row_pitch, row_first;
 };
 
@@ -80,10 +81,20 @@ template <class Tile> __host__ __device__ inline int32_t rfi_tiles_down(const rf
     return (g.rows + Tile::ROWS - 1) / Tile::ROWS;
 }
 
-/* What COL_SUMS leave. */
+/* What COL_SUMS leave, and leading blocks behind it. */
 template <class Tile> __host__ __device__ inline size_t rfi_col_sums(const rfi_gemm &g)
 {
-    return (2 * (size_t)g.cols + 1) * (size_t)rfi_tiles_down<Tile>(g);
+    return 2 * (size_t)g.cols * (size_t)rfi_tiles_down<Tile>(g);
+}
+
+template <class Tile> __host__ __device__ inline size_t rfi_own_sums(const rfi_gemm &g)
+{
+    return rfi_col_sums<Tile>(g) + (size_t)g.n_led * (size_t)rfi_tiles_down<Tile>(g);
+}
+
+template <class Tile> __device__ float *rfi_led(const rfi_gemm &g)
+{
+    return rfi_own(g.sums, rfi_own_sums<Tile>(g)) + rfi_col_sums<Tile>(g);
 }
 
 /* ------------------------------------------------------------------ a stage of shared memory */
@@ -524,7 +535,7 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
         static_assert(2 * Tile::ROWS * Tile::COLS <= product::FLOATS, "two tiles fit");
         const int32_t tiles_down = rfi_tiles_down<Tile>(g);
         unsigned *counters = rfi_own(g.counters, RFI_COUNTERS) + tiles_down * tiles_across;
-        float *sums = rfi_own(g.sums, rfi_col_sums<Tile>(g));
+        float *sums = rfi_own(g.sums, rfi_own_sums<Tile>(g));
         if (!epilogue.sums_columns(col))
             return;
         __syncthreads();
@@ -634,7 +645,7 @@ static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places, size_t
         places[i] = floats;
         floats += (size_t)g->rows * (size_t)g->cols * (size_t)slots;
         sums[i] = floats;
-        floats += Epilogue::COL_SUMS ? rfi_col_sums<Tile>(*g) : 0;
+        floats += Epilogue::COL_SUMS || g->n_led > 0 ? rfi_own_sums<Tile>(*g) : 0;
         tiles += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
         gemm[i].row_first = (int32_t)columns;
         columns += rfi_divide_up(g->cols, Tile::COLS);

@@ -179,7 +179,7 @@ struct activation_gradient {
     {
         RF_SHARED(double, parts, RFI_WARP);
         const int32_t n = rfi_tiles_down<Tile>(g);
-        float *all = rfi_own(g.sums, rfi_col_sums<Tile>(g)) + 2 * (size_t)n * (size_t)g.cols;
+        float *all = rfi_led<Tile>(g);
         __syncthreads();
         if (threadIdx.x == 0) {
             float sum = 0.0f;
@@ -356,8 +356,10 @@ static back_list back_of(const rf_affine_back *op, const gradient_operand *behin
         list.epilogue[0].norm = *norm;
     if (behind->norm.op.a.data)
         list.gemm[0].source[0].a = {behind->norm.op.dh.data, behind->norm.op.dh.ld};
-    if (behind->activation.op.out.data)
+    if (behind->activation.op.out.data) {
+        list.gemm[0].n_led = 1;
         list.gemm[0].source[0].a = {behind->activation.op.dout.data, behind->activation.op.dout.ld};
+    }
     return list;
 }
 

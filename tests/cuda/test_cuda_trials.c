@@ -32,7 +32,9 @@ typedef struct slab {
     float first_a[ROWS * FIRST], second_a[ROWS * SECOND], logits[ROWS * LOGITS];
     float dx[ROWS * (SECOND + FIRST)], da[ROWS * (SECOND + FIRST)];
     float dout[ROWS * LOGITS], out[ROWS * LOGITS], dlogits[ROWS * LOGITS], condition_loss;
-    int32_t condition_span[2];
+    int32_t condition_span[2], n_rows;
+    float scalars[ROWS * 2], sigma[2], dsigma[2], reconstruction, pulled[ROWS * LOGITS], dh[ROWS * FIRST];
+    uint16_t codes[ROWS * 3];
     float generator_vector[2][6][FIRST]; /* of each layer: gamma, beta, mean, rstd, dgamma, dbeta */
 } slab;
 
@@ -60,11 +62,17 @@ static void slab_start(slab *s, int32_t trial)
     fill(s->generator_vector[0][0], 2 * 6 * FIRST, 12, trial);
     fill(s->dout, ROWS * LOGITS, 13, trial);
     fill(s->out, ROWS * LOGITS, 14, trial);
+    fill(s->scalars, ROWS * 2, 15, trial);
+    s->sigma[0] = 0.25f;
+    s->sigma[1] = 0.5f + 0.125f * (float)trial;
+    s->n_rows = ROWS - 1 - trial;
     s->condition_span[0] = 1;
     s->condition_span[1] = 3;
     for (int32_t r = 0; r < ROWS; r++) {
         s->columns[r] = (r + trial) % 2;
         s->entries[r] = s->columns[r] ? 10 + r % 18 : (r + 3 * trial) % 10;
+        for (int32_t i = 0; i < 3; i++)
+            s->codes[3 * r + i] = (uint16_t)((r + trial) % 3);
     }
     s->step = 4;
     s->adam = (rf_adam){.power1 = 1,
@@ -153,6 +161,26 @@ static void generator_of(rf_device *device, slab *at)
                 {.norm = norm_back_of(at, 0, &norm1, da1, dh1)}}});
 }
 
+/* The generator's logits as if they were the autoencoder's. */
+static void autoencoder_of(rf_device *device, slab *at)
+{
+    const rf_mat pulled = {at->pulled, ROWS, LOGITS, LOGITS};
+    device->ops->reconstruct_gradient(
+        device, &(rf_reconstruct_gradient){.reconstruct = {.dlogits = pulled,
+                                                           .logits = {at->logits, ROWS, LOGITS, LOGITS},
+                                                           .layout = &layout,
+                                                           .scalars = at->scalars,
+                                                           .codes = at->codes,
+                                                           .sigma = at->sigma,
+                                                           .dsigma = at->dsigma,
+                                                           .loss = &at->reconstruction,
+                                                           .factor = 2.0f,
+                                                           .n = &at->n_rows},
+                                           .back = {.dx = {at->dh, ROWS, FIRST, FIRST},
+                                                    .dy = pulled,
+                                                    .w = {at->out_w, FIRST, LOGITS, LOGITS}}});
+}
+
 /* A step in small: a product, a normalisation, dropout, a head with its loss, an update. `at` is the first trial's slab on the device. */
 static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
 {
@@ -163,6 +191,7 @@ static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
                  d = {at->d, ROWS, HIDDEN, HIDDEN};
     const rf_noise noise = {.seed = 9, .step = &at->step, .purpose = RF_DRAW_DROPOUT_D1, .trial = trial};
     generator_of(device, at);
+    autoencoder_of(device, at);
     ops->affine(device, &(rf_affine){.y = a, .x = input, .w = w, .bias = at->bias});
     ops->batchnorm_relu(
         device,
@@ -238,6 +267,7 @@ static void a_trial_among_others_equals_the_same_trial_alone(void **state)
         assert_memory_not_equal(together[0].mask, together[1].mask, sizeof alone.mask);
         assert_memory_not_equal(together[0].da, together[1].da, sizeof alone.da);
         assert_true(together[0].condition_loss != together[1].condition_loss);
+        assert_true(together[0].reconstruction != together[1].reconstruction);
     }
 }
 
