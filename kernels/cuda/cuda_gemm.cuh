@@ -381,7 +381,7 @@ struct rfi_epilogue {
 };
 
 template <class Tile, class Epilogue>
-inline constexpr int rfi_extra_blocks = Epilogue::EXTRA ? Tile::ROWS * RFI_WARP / Tile::THREADS : 0;
+inline constexpr int rfi_extra_blocks = Epilogue::EXTRA ? Tile::ROWS *RFI_WARP / Tile::THREADS : 0;
 
 /* ------------------------------------------------------------------ a block */
 
@@ -431,9 +431,9 @@ __device__ void rfi_each_element(float *shared, const float *left, const rfi_gem
         if constexpr (Epilogue::ROW_SUMS) {
             shared[i] = inside ? epilogue.element(shared[i], r, c, trials) : 0.0f;
         } else if constexpr (Epilogue::COL_SUMS) {
-            const float2 left_behind = inside ? epilogue.element(shared[i], r, c, trials) : float2{};
-            shared[i] = left_behind.x;
-            shared[i + Tile::ROWS * Tile::COLS] = left_behind.y;
+            const float2 both = inside ? epilogue.element(shared[i], r, c, trials) : float2{};
+            shared[i] = both.x;
+            shared[i + Tile::ROWS * Tile::COLS] = both.y;
         } else if constexpr (Epilogue::EXTRA) {
             if (inside)
                 epilogue.element(shared[i], __ldcg(left + (size_t)r * (size_t)g.cols + (size_t)c), r, c,
