@@ -85,16 +85,9 @@ struct norm_gradient {
  */
 
 struct activation_gradient {
-    enum {
-        SPANS = 64,
-        TOP = 0,
-        SHARE,
-        FROM,
-        END,
-        TARGET,
-        OF_ROW
-    }; /* of a row: its condition's softmax and columns */
-    rf_activate_back op; /* out absent: it is none */
+    static constexpr int SPANS = 64;
+    enum { TOP, SHARE, FROM, END, TARGET, OF_ROW }; /* of a row: its condition's softmax and columns */
+    rf_activate_back op;                            /* out absent: it is none */
     rfi_layout layout;
 
     template <class Tile>

@@ -18,14 +18,8 @@ extern "C" {
 
 struct reconstruct_operand {
     static constexpr bool MAKES = true;
-    enum {
-        SPANS = 64,
-        LOSS = 0,
-        TOP,
-        SHARE,
-        OF_SPAN,
-        SQUARE = TOP
-    }; /* of a row's span; a scalar has a square */
+    static constexpr int SPANS = 64;
+    enum { LOSS, TOP, SHARE, OF_SPAN, SQUARE = TOP }; /* of a row's span; a scalar has a square */
     rf_reconstruct op;
     rfi_layout layout;
 
