@@ -107,13 +107,13 @@ static void say_how_to_go_on(const synth *s)
     fprintf(stderr, "%s\n", s->cli->options.given[RF_OPT_RESUME] ? "" : " --resume");
 }
 
-static rf_code train(synth *s, rf_error *err)
+/* From the start, or from the last checkpoint where there is one. */
+static rf_code fit(synth *s, bool resume, rf_error *err)
 {
     rf_cli *cli = s->cli;
     rf_code rc = RF_OK;
     int64_t max_categories = 0;
     RF_TRY(rf_options_int(&cli->options, RF_OPT_MAX_CATEGORIES, 2, 65000, 0, &max_categories, err));
-    RF_TRY(rf_params_finish(&s->params, s->real->n_rows, cli->options.given[RF_OPT_COMPAT], err));
     rf_fit_options options = {
         .params = s->params,
         .seed = s->seed,
@@ -123,13 +123,13 @@ static rf_code train(synth *s, rf_error *err)
         .where = cli->options.values[RF_OPT_WHERE].text,
         .n_where = cli->options.values[RF_OPT_WHERE].n,
         .checkpoint_path = s->checkpoint,
-        .resume = cli->options.given[RF_OPT_RESUME],
+        .resume = resume,
         .progress = rf_progress_show,
         .progress_arg = &cli->view,
     };
     rf_interrupt_begin();
     rc = rf_fit(&s->fitted, s->real, &options, &cli->notes, err);
-    while ((rc == RF_DEVICE || rc == RF_NO_MEMORY) && rf_cli_next_device(cli, rc)) {
+    while (rf_cli_next_device(cli, rc)) {
         memset(err, 0, sizeof *err);
         options.device = cli->device;
         options.resume = s->checkpoint != NULL;
@@ -137,6 +137,16 @@ static rf_code train(synth *s, rf_error *err)
     }
     rf_interrupt_end();
     rf_progress_clear(&cli->view);
+out:
+    return rc;
+}
+
+static rf_code train(synth *s, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    const rf_options *options = &s->cli->options;
+    RF_TRY(rf_params_finish(&s->params, s->real->n_rows, options->given[RF_OPT_COMPAT], err));
+    RF_TRY(fit(s, options->given[RF_OPT_RESUME], err));
 out:
     return rc;
 }
@@ -278,6 +288,24 @@ static void say_done(const synth *s)
         rf_cli_say(s->cli, "wrote %s", reports->text[i]);
 }
 
+/* A model dies with its device: on the next one it is trained again, from the last checkpoint. What went to a pipe stays said. */
+static rf_code sample(synth *s, const char *path, rf_error *err)
+{
+    rf_cli *cli = s->cli;
+    rf_code rc = rf_cli_sample(cli, s->fitted, path, s->n_rows, s->seed, &s->sample_s, err);
+    while (strcmp(path, "-") != 0 && rf_cli_may_go_on(cli, rc)) {
+        rf_fitted_free(s->fitted);
+        s->fitted = NULL;
+        if (!rf_cli_next_device(cli, rc))
+            break;
+        memset(err, 0, sizeof *err);
+        RF_TRY(fit(s, s->checkpoint != NULL, err));
+        rc = rf_cli_sample(cli, s->fitted, path, s->n_rows, s->seed, &s->sample_s, err);
+    }
+out:
+    return rc;
+}
+
 static rf_code make_rows(synth *s, rf_error *err)
 {
     rf_cli *cli = s->cli;
@@ -286,7 +314,7 @@ static rf_code make_rows(synth *s, rf_error *err)
     if (s->n_rows == 0)
         s->n_rows = s->real->n_rows;
     const char *path = s->spool ? s->spool : s->output;
-    RF_TRY(rf_cli_sample(cli, s->fitted, path, s->n_rows, s->seed, &s->sample_s, err));
+    RF_TRY(sample(s, path, err));
     rf_cli_result(cli, "rows", json_integer(s->n_rows));
     rf_cli_result(cli, "sample_seconds", json_real(s->sample_s));
     if (judged)

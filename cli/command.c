@@ -51,15 +51,35 @@ out:
     return rc;
 }
 
+/* A GPU that is not lost would be taken again, and fail again. */
+static rf_code open_another(rf_device **out, const rf_device *failed, rf_code code,
+                            const rf_device_options *options, rf_error *err)
+{
+    rf_code rc = RF_OK;
+    RF_TRY(rf_device_open_with(out, code == RF_NO_MEMORY ? "cpu" : "auto", options, err));
+    if (strcmp((*out)->name, failed->name) == 0) {
+        rf_device_close(*out);
+        RF_TRY(rf_device_open_with(out, "cpu", options, err));
+    }
+out:
+    return rc;
+}
+
+bool rf_cli_may_go_on(const rf_cli *cli, rf_code failed)
+{
+    return (failed == RF_DEVICE || failed == RF_NO_MEMORY) && strcmp(device_name(cli), "auto") == 0 &&
+           strcmp(cli->device->type->kind, "cpu") != 0;
+}
+
 bool rf_cli_next_device(rf_cli *cli, rf_code failed)
 {
     rf_error err = {0};
     rf_device_options options;
     rf_device *next = NULL;
-    if (strcmp(device_name(cli), "auto") != 0 || strcmp(cli->device->type->kind, "cpu") == 0)
+    if (!rf_cli_may_go_on(cli, failed))
         return false;
     if (device_options(cli, &options, &err) != RF_OK ||
-        rf_device_open_with(&next, failed == RF_NO_MEMORY ? "cpu" : "auto", &options, &err) != RF_OK)
+        open_another(&next, cli->device, failed, &options, &err) != RF_OK)
         return false;
     rf_cli_say(cli, "the device %s %s; going on with %s", cli->device->name,
                failed == RF_NO_MEMORY ? "has too little memory" : "failed", next->summary);

@@ -46,8 +46,10 @@ rf_code rf_cmd_admin(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 
 /* --threads and --device. open_device makes a pool too; open_pool alone is for commands without a device. */
 rf_code rf_cli_open_device(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
-/* After a failure (DEVICE or NO_MEMORY) on a GPU that --device auto chose: closes it, opens what comes next and says so. False: there is
- * nothing to go on with, or no other device was wanted. Whatever lived on the old device must be gone. */
+/* Whether it was a failure (DEVICE or NO_MEMORY) of a GPU that --device auto chose, so that another device may take over. */
+bool rf_cli_may_go_on(const rf_cli *cli, rf_code failed);
+/* After such a failure: closes the device, opens what comes next and says so. False: it was another, or there is nothing to go on
+ * with. Whatever lived on the old device must be gone. */
 bool rf_cli_next_device(rf_cli *cli, rf_code failed);
 rf_code rf_cli_open_pool(rf_cli *cli, rf_error *err) RF_MUST_CHECK;
 

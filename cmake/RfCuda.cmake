@@ -5,7 +5,8 @@
 # rf_cxx_flags     warnings and the rules of arithmetic, for C++
 set(RF_CUDA_SOURCES
   cuda/cuda_activate.cu cuda/cuda_affine.cu cuda/cuda_coded.cu cuda/cuda_critic.cu cuda/cuda_critic_fused.cu cuda/cuda_decode.cu cuda/cuda_device.cu
-  cuda/cuda_draw.cu cuda/cuda_fused.cu cuda/cuda_latent.cu cuda/cuda_latent_fused.cu cuda/cuda_learn.cu cuda/cuda_norm.cu cuda/cuda_ops.cu cuda/cuda_record.cu
+  cuda/cuda_draw.cu cuda/cuda_fused.cu cuda/cuda_generator_back.cu cuda/cuda_generator_fused.cu cuda/cuda_latent.cu cuda/cuda_latent_fused.cu
+  cuda/cuda_learn.cu cuda/cuda_norm.cu cuda/cuda_ops.cu cuda/cuda_penalty_fused.cu cuda/cuda_reconstruct_fused.cu cuda/cuda_record.cu
   cuda/cuda_rows.cu cuda/cuda_update.cu)
 
 include(CheckLanguage)

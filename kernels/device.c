@@ -2,9 +2,12 @@
 #include "kernels/backend.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
@@ -85,21 +88,61 @@ static size_t program_folder(char path[PATH_BYTES])
     return end;
 }
 
-static bool library_path(char path[PATH_BYTES])
+static rf_code library_path(char path[PATH_BYTES], rf_error *err)
 {
     static const char *const places[] = {RF_CUDA_LIBRARY_NAME, "../lib/" RF_CUDA_LIBRARY_NAME};
     const char *given = getenv("ROWFORGE_CUDA_LIBRARY");
+    if (given && strcmp(given, "none") == 0)
+        return rf_fail(err, RF_DEVICE, "ROWFORGE_CUDA_LIBRARY is none");
     if (given && *given) {
         snprintf(path, PATH_BYTES, "%s", given);
-        return strcmp(given, "none") != 0;
+        return RF_OK;
     }
     const size_t folder = program_folder(path);
     for (size_t i = 0; folder > 0 && i < sizeof places / sizeof places[0]; i++) {
         snprintf(path + folder, PATH_BYTES - folder, "%s", places[i]);
         if (access(path, R_OK) == 0)
-            return true;
+            return RF_OK;
     }
-    return false;
+    return rf_fail(err, RF_DEVICE,
+                   "this build of rowforge has no CUDA side (" RF_CUDA_LIBRARY_NAME " is not here)");
+}
+
+/* Whether everything that the file's own tables promise lies inside of its `size` bytes. */
+static bool holds_its_tables(int file, uint64_t size)
+{
+    ElfW(Ehdr) head;
+    ElfW(Phdr) part;
+    if (pread(file, &head, sizeof head, 0) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+        return true; /* no library at all: dlopen says so */
+    bool whole = head.e_phentsize == sizeof part && (uint64_t)head.e_shnum * head.e_shentsize <= size &&
+                 (uint64_t)head.e_shoff <= size - (uint64_t)head.e_shnum * head.e_shentsize;
+    for (int i = 0; whole && i < head.e_phnum; i++)
+        whole = pread(file, &part, sizeof part, (off_t)(head.e_phoff + (uint64_t)i * sizeof part)) ==
+                    sizeof part &&
+                (uint64_t)part.p_filesz <= size && (uint64_t)part.p_offset <= size - (uint64_t)part.p_filesz;
+    return whole;
+}
+
+/* dlopen maps a library without asking for its length: what touches a page behind the end of a file that was copied halfway ends
+ * the process. */
+static bool is_whole(const char *path)
+{
+    struct stat status;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const bool whole = file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
+                       holds_its_tables(file, (uint64_t)status.st_size);
+    if (file >= 0)
+        close(file);
+    return whole;
+}
+
+/* dlerror quotes names from the file: of a damaged one they may be anything. */
+static void keep_printable(char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
 }
 
 static bool same_contract(const rf_cuda_contract *theirs)
@@ -115,12 +158,19 @@ static rf_code find_plugin(const rf_cuda_plugin **out, rf_error *err)
     char path[PATH_BYTES];
     rf_cuda_plugin_get_fn get = NULL;
     *out = NULL;
-    if (!library_path(path))
-        return rf_fail(err, RF_DEVICE,
-                       "this build of rowforge has no CUDA side (" RF_CUDA_LIBRARY_NAME " is not here)");
+    const rf_code found = library_path(path, err);
+    if (found != RF_OK)
+        return found;
+    if (!is_whole(path))
+        return rf_fail(err, RF_DEVICE, "the CUDA side at %.180s is damaged: a part of the file is missing",
+                       path);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return rf_fail(err, RF_DEVICE, "the CUDA side cannot be loaded: %.200s", dlerror());
+    if (!library) {
+        char reason[200];
+        snprintf(reason, sizeof reason, "%s", dlerror());
+        keep_printable(reason);
+        return rf_fail(err, RF_DEVICE, "the CUDA side cannot be loaded: %s", reason);
+    }
     void *symbol = dlsym(library, RF_CUDA_PLUGIN_SYMBOL);
     memcpy(&get, &symbol, sizeof get);
     const rf_cuda_plugin *plugin = get ? get() : NULL;

@@ -334,7 +334,7 @@ typedef struct rf_decode {
  * in one go where each part takes up what the one before it wrote.
  */
 
-enum { RF_BATCHES_MAX = 2 };
+enum { RF_BATCHES_MAX = 2, RF_LAYERS_MAX = 8 };
 
 /* What a step draws: noise and conditions of n batches, and the real rows. */
 typedef struct rf_draw_batches {
@@ -355,6 +355,29 @@ typedef struct rf_activate_batches {
     rf_activate batch[RF_BATCHES_MAX]; /* of the same layout and shape */
 } rf_activate_batches;
 
+/* The generator from its input to its logits: layers of a product and the normalisation of its batches, which lie one below the other, then
+ * the product to the output. What a layer normalised lies in front of what the next product reads. */
+typedef struct rf_generate {
+    int32_t n_layers;
+    struct {
+        rf_affine affine;
+        rf_batchnorm_batches norm;
+    } layer[RF_LAYERS_MAX];
+    rf_affine output;
+} rf_generate;
+
+/* And back, from the gradient of the activated rows: to the logits, to what the output read, then through the layers, the last one first: back
+ * through a normalisation, and from its da to what that layer read. dh is the front of the dx before it, and is used up. */
+typedef struct rf_generate_back {
+    rf_activate_back activate; /* dlogits = output.dy; layout NULL: that is there already */
+    int32_t n_layers;
+    rf_affine_back output;
+    struct {
+        rf_batchnorm_relu_back norm;
+        rf_affine_back back; /* dx absent: what the layer read wants no gradient */
+    } layer[RF_LAYERS_MAX];  /* in the order of the way back */
+} rf_generate_back;
+
 /* The encoder's first layer, on the rows that the epoch's order gives. */
 typedef struct rf_take_layer {
     rf_take_rows take;
@@ -371,6 +394,12 @@ typedef struct rf_latent_gradient {
     rf_affine_back back; /* dx = latent.dz */
     rf_latent_back latent;
 } rf_latent_gradient;
+
+/* The reconstruction and the first product on the way back from it. */
+typedef struct rf_reconstruct_gradient {
+    rf_reconstruct reconstruct;
+    rf_affine_back back; /* dy = reconstruct.dlogits */
+} rf_reconstruct_gradient;
 
 /* A layer of the critic, the last one with the head. */
 typedef struct rf_critic_layer {
@@ -435,9 +464,12 @@ typedef struct rf_step_tick {
     X(draw_batches, rf_draw_batches)                  \
     X(batchnorm_batches, rf_batchnorm_batches)        \
     X(activate_batches, rf_activate_batches)          \
+    X(generate, rf_generate)                          \
+    X(generate_back, rf_generate_back)                \
     X(take_layer, rf_take_layer)                      \
     X(latent, rf_latent)                              \
     X(latent_gradient, rf_latent_gradient)            \
+    X(reconstruct_gradient, rf_reconstruct_gradient)  \
     X(critic_layer, rf_critic_layer)                  \
     X(critic_first, rf_critic_first)                  \
     X(gradient_penalty, rf_gradient_penalty)

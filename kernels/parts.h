@@ -30,6 +30,27 @@ static inline void rf_parts_activate_batches(rf_device *device, const rf_activat
         device->ops->activate(device, &op->batch[i]);
 }
 
+static inline void rf_parts_generate(rf_device *device, const rf_generate *op)
+{
+    for (int32_t l = 0; l < op->n_layers; l++) {
+        device->ops->affine(device, &op->layer[l].affine);
+        device->ops->batchnorm_batches(device, &op->layer[l].norm);
+    }
+    device->ops->affine(device, &op->output);
+}
+
+static inline void rf_parts_generate_back(rf_device *device, const rf_generate_back *op)
+{
+    if (op->activate.layout)
+        device->ops->activate_back(device, &op->activate);
+    device->ops->affine_back(device, &op->output);
+    for (int32_t l = 0; l < op->n_layers; l++) {
+        device->ops->batchnorm_relu_back(device, &op->layer[l].norm);
+        if (op->layer[l].back.dx.data)
+            device->ops->affine_back(device, &op->layer[l].back);
+    }
+}
+
 static inline void rf_parts_take_layer(rf_device *device, const rf_take_layer *op)
 {
     device->ops->take_rows(device, &op->take);
@@ -46,6 +67,12 @@ static inline void rf_parts_latent_gradient(rf_device *device, const rf_latent_g
 {
     device->ops->affine_back(device, &op->back);
     device->ops->latent_back(device, &op->latent);
+}
+
+static inline void rf_parts_reconstruct_gradient(rf_device *device, const rf_reconstruct_gradient *op)
+{
+    device->ops->reconstruct(device, &op->reconstruct);
+    device->ops->affine_back(device, &op->back);
 }
 
 static inline void rf_parts_critic_layer(rf_device *device, const rf_critic_layer *op)

@@ -60,7 +60,7 @@ typedef struct rfi_generator {
     rfi_generator_layer layers[RF_DIMS_MAX];
     rfi_tensor *w, *wc, *bias; /* the output layer: (X, D), (C, D), (D) */
     rfi_generator_rows sampled, trained;
-    float *dx, *dlogits; /* (B, hidden), (B, D); only while training */
+    float *dx, *da, *dlogits; /* (B, hidden) twice, (B, D); only while training */
     rfi_tensors tensors;
 } rfi_generator;
 

@@ -1,6 +1,8 @@
 /* The generator: forward, activation, backward. */
 #include "engine/model/ctgan.h"
 
+#include <assert.h>
+
 #include "core/philox.h"
 #include "engine/model/models.h"
 
@@ -76,6 +78,7 @@ void rfi_generator_place_training(rfi_ctgan *m, rfi_slab *slab)
     /* Where the critic learns once a step, its batch and the generator's come from the same weights and are made together. */
     place_rows(m, &g->trained, m->base.setup.params.discriminator_steps == 1 ? 2 : 1, slab);
     g->dx = rfi_slab_floats(slab, (size_t)m->b, (size_t)g->hidden);
+    g->da = rfi_slab_floats(slab, (size_t)m->b, (size_t)g->hidden);
     g->dlogits = rfi_slab_floats(slab, (size_t)m->b, (size_t)m->d);
     for (int32_t l = 0; l < g->n_layers; l++) {
         g->layers[l].dgamma = rfi_slab_floats(slab, 1, (size_t)g->layers[l].width);
@@ -110,6 +113,11 @@ static rf_mat dx_view(const rfi_ctgan *m, int32_t at, int32_t width)
     return rfi_view(m->generator.dx + at, m->b, width, m->generator.hidden);
 }
 
+static rf_mat da_view(const rfi_ctgan *m, const rfi_generator_layer *layer)
+{
+    return rfi_view(m->generator.da + layer->at, m->b, layer->width, m->generator.hidden);
+}
+
 static rf_mat weights(const rfi_tensor *tensor)
 {
     return tensor ? rfi_mat(tensor->w, tensor->rows, tensor->cols) : (rf_mat){0};
@@ -124,19 +132,17 @@ static rf_mat hidden_rows(const rfi_tensor *tensor, int32_t n)
 /* ------------------------------------------------------------------ forward */
 
 /* y = x[:, from:] w + wc[entry] + bias */
-static void affine(rfi_ctgan *m, const rfi_generator_rows *rows, float *y, int32_t from, const rfi_tensor *w,
-                   const rfi_tensor *wc, const float *bias)
+static rf_affine affine_of(const rfi_ctgan *m, const rfi_generator_rows *rows, float *y, int32_t from,
+                           const rfi_tensor *w, const rfi_tensor *wc, const float *bias)
 {
-    rf_device *device = m->base.setup.device;
-    device->ops->affine(device,
-                        &(rf_affine){.y = rfi_mat(y, rows->n * m->b, w->cols),
-                                     .x = x_of(m, rows, 0, rows->n, from, m->generator.x_width - from),
-                                     .w = weights(w),
-                                     .bias = bias,
-                                     .gather = weights(wc),
-                                     .ids = wc ? rows->entries : NULL,
-                                     .n_ids = wc ? 1 : 0,
-                                     .gather_stride = m->c});
+    return (rf_affine){.y = rfi_mat(y, rows->n * m->b, w->cols),
+                       .x = x_of(m, rows, 0, rows->n, from, m->generator.x_width - from),
+                       .w = weights(w),
+                       .bias = bias,
+                       .gather = weights(wc),
+                       .ids = wc ? rows->entries : NULL,
+                       .n_ids = wc ? 1 : 0,
+                       .gather_stride = m->c};
 }
 
 static void draw_inputs(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_generator_draws *draws,
@@ -164,9 +170,8 @@ static void draw_inputs(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_
 }
 
 /* Every batch by its own statistics. */
-static void normalise(rfi_ctgan *m, const rfi_generator_rows *rows, int32_t l)
+static rf_batchnorm_batches norm_of(const rfi_ctgan *m, const rfi_generator_rows *rows, int32_t l)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_generator_layer *layer = &m->generator.layers[l];
     rf_batchnorm_batches op = {.n = rows->n};
     for (int32_t i = 0; i < rows->n; i++)
@@ -176,20 +181,25 @@ static void normalise(rfi_ctgan *m, const rfi_generator_rows *rows, int32_t l)
                                           .beta = layer->beta->w,
                                           .mean = rows->mean[l] + (int64_t)i * layer->width,
                                           .rstd = rows->rstd[l] + (int64_t)i * layer->width};
-    device->ops->batchnorm_batches(device, &op);
+    return op;
 }
+
+static_assert((int)RF_LAYERS_MAX >= (int)RF_DIMS_MAX, "operations take every generator");
 
 void rfi_generator_forward(rfi_ctgan *m, const rfi_generator_rows *rows, const rfi_generator_draws *draws,
                            const rf_draw_rows *real)
 {
+    rf_device *device = m->base.setup.device;
     const rfi_generator *g = &m->generator;
+    rf_generate op = {.n_layers = g->n_layers,
+                      .output = affine_of(m, rows, rows->logits, 0, g->w, g->wc, g->bias->w)};
     draw_inputs(m, rows, draws, real);
     for (int32_t l = 0; l < g->n_layers; l++) {
         const rfi_generator_layer *layer = &g->layers[l];
-        affine(m, rows, rows->a[l], layer->input_at, layer->w, layer->wc, NULL);
-        normalise(m, rows, l);
+        op.layer[l].affine = affine_of(m, rows, rows->a[l], layer->input_at, layer->w, layer->wc, NULL);
+        op.layer[l].norm = norm_of(m, rows, l);
     }
-    affine(m, rows, rows->logits, 0, g->w, g->wc, g->bias->w);
+    device->ops->generate(device, &op);
 }
 
 void rfi_generator_activate(rfi_ctgan *m, const rfi_generator_draws *draws)
@@ -209,22 +219,20 @@ void rfi_generator_activate(rfi_ctgan *m, const rfi_generator_draws *draws)
 
 /* ------------------------------------------------------------------ backward */
 
-static void activate_back(rfi_ctgan *m)
+static rf_activate_back activate_back_of(const rfi_ctgan *m)
 {
-    rf_device *device = m->base.setup.device;
     const rfi_generator *g = &m->generator;
     const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
-    device->ops->activate_back(
-        device, &(rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
-                                    .dout = rfi_mat(m->critic.g, m->b, m->d),
-                                    .out = rfi_mat(rfi_fake_of(m, RFI_FOR_GENERATOR), m->b, m->d),
-                                    .logits = batch_of(m, g->trained.logits, batch, m->d),
-                                    .layout = m->base.setup.layout,
-                                    .tau = tau,
-                                    .entries = m->c ? rfi_entries_of(m, RFI_FOR_GENERATOR) : NULL,
-                                    .columns = m->c ? g->trained.columns + (int64_t)batch * m->b : NULL,
-                                    .condition_span = m->condition_spans,
-                                    .loss = &m->losses[RFI_LOSS_CONDITION]});
+    return (rf_activate_back){.dlogits = rfi_mat(g->dlogits, m->b, m->d),
+                              .dout = rfi_mat(m->critic.g, m->b, m->d),
+                              .out = rfi_mat(rfi_fake_of(m, RFI_FOR_GENERATOR), m->b, m->d),
+                              .logits = batch_of(m, g->trained.logits, batch, m->d),
+                              .layout = m->base.setup.layout,
+                              .tau = tau,
+                              .entries = m->c ? rfi_entries_of(m, RFI_FOR_GENERATOR) : NULL,
+                              .columns = m->c ? g->trained.columns + (int64_t)batch * m->b : NULL,
+                              .condition_span = m->condition_spans,
+                              .loss = &m->losses[RFI_LOSS_CONDITION]};
 }
 
 static void update_matrix(rfi_ctgan *m, const rfi_tensor *w, rf_mat input, rf_mat dy)
@@ -270,7 +278,7 @@ static void update_vector(rfi_ctgan *m, const rfi_tensor *w, rf_mat b, const flo
                                                            .adam = m->generator_adam});
 }
 
-/* Everything that the output layer learns from dlogits, after its gradient has gone to dx. */
+/* Everything that the output layer learns from dlogits. */
 static void update_output(rfi_ctgan *m)
 {
     const rfi_generator *g = &m->generator;
@@ -280,55 +288,67 @@ static void update_output(rfi_ctgan *m)
     update_vector(m, g->bias, dlogits, NULL);
 }
 
-static void update_layer(rfi_ctgan *m, const rfi_generator_layer *layer, rf_mat da)
+static void update_layer(rfi_ctgan *m, const rfi_generator_layer *layer)
 {
+    const rf_mat da = da_view(m, layer);
     update_matrix(m, layer->w, x_view(m, layer->input_at, m->generator.x_width - layer->input_at), da);
     update_condition(m, layer->wc, da);
     update_vector(m, layer->gamma, (rf_mat){0}, layer->dgamma);
     update_vector(m, layer->beta, (rf_mat){0}, layer->dbeta);
 }
 
-/* Last layer first; dx becomes the gradient of every pre-activation. A layer is updated as soon as the gradient has passed it,
- * while its input and its gradient are still in the caches. */
+static rf_batchnorm_relu_back norm_back_of(const rfi_ctgan *m, int32_t l)
+{
+    const rfi_generator_layer *layer = &m->generator.layers[l];
+    const rfi_generator_rows *rows = &m->generator.trained;
+    const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
+    return (rf_batchnorm_relu_back){.da = da_view(m, layer),
+                                    .dh = dx_view(m, layer->at, layer->width),
+                                    .h = x_view(m, layer->at, layer->width),
+                                    .a = batch_of(m, rows->a[l], batch, layer->width),
+                                    .gamma = layer->gamma->w,
+                                    .mean = rows->mean[l] + (int64_t)batch * layer->width,
+                                    .rstd = rows->rstd[l] + (int64_t)batch * layer->width,
+                                    .dgamma = layer->dgamma,
+                                    .dbeta = layer->dbeta};
+}
+
+/* Last layer first; da becomes the gradient of every pre-activation. */
 static void backward(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    rfi_generator *g = &m->generator;
-    const rfi_generator_rows *rows = &g->trained;
-    const int32_t batch = rfi_batch_of(m, RFI_FOR_GENERATOR);
-    device->ops->affine_back(device, &(rf_affine_back){.dx = dx_view(m, 0, g->hidden),
-                                                       .dy = rfi_mat(g->dlogits, m->b, m->d),
-                                                       .w = hidden_rows(g->w, g->hidden)});
-    update_output(m);
-    for (int32_t l = g->n_layers - 1; l >= 0; l--) {
+    const rfi_generator *g = &m->generator;
+    rf_generate_back op = {.activate = activate_back_of(m),
+                           .n_layers = g->n_layers,
+                           .output = {.dx = dx_view(m, 0, g->hidden),
+                                      .dy = rfi_mat(g->dlogits, m->b, m->d),
+                                      .w = hidden_rows(g->w, g->hidden)}};
+    for (int32_t i = 0; i < g->n_layers; i++) {
+        const int32_t l = g->n_layers - 1 - i;
         const rfi_generator_layer *layer = &g->layers[l];
-        const rf_mat da = dx_view(m, layer->at, layer->width);
-        device->ops->batchnorm_relu_back(
-            device, &(rf_batchnorm_relu_back){.da = da,
-                                              .dh = da,
-                                              .h = x_view(m, layer->at, layer->width),
-                                              .a = batch_of(m, rows->a[l], batch, layer->width),
-                                              .gamma = layer->gamma->w,
-                                              .mean = rows->mean[l] + (int64_t)batch * layer->width,
-                                              .rstd = rows->rstd[l] + (int64_t)batch * layer->width,
-                                              .dgamma = layer->dgamma,
-                                              .dbeta = layer->dbeta});
+        op.layer[i].norm = norm_back_of(m, l);
         if (layer->hidden)
-            device->ops->affine_back(device,
-                                     &(rf_affine_back){.dx = dx_view(m, layer->input_at, layer->hidden),
-                                                       .dy = da,
-                                                       .w = hidden_rows(layer->w, layer->hidden),
-                                                       .accumulate = true});
-        update_layer(m, layer, da);
+            op.layer[i].back = (rf_affine_back){.dx = dx_view(m, layer->input_at, layer->hidden),
+                                                .dy = da_view(m, layer),
+                                                .w = hidden_rows(layer->w, layer->hidden),
+                                                .accumulate = true};
     }
+    device->ops->generate_back(device, &op);
+}
+
+static void update(rfi_ctgan *m)
+{
+    update_output(m);
+    for (int32_t l = m->generator.n_layers - 1; l >= 0; l--)
+        update_layer(m, &m->generator.layers[l]);
 }
 
 void rfi_generator_learn(rfi_ctgan *m)
 {
     rf_device *device = m->base.setup.device;
-    activate_back(m);
-    device->ops->updates_begin(device, m->generator_adam);
     backward(m);
+    device->ops->updates_begin(device, m->generator_adam);
+    update(m);
     device->ops->updates_end(device, &(rf_step_tick){.step = m->step,
                                                      .losses = m->losses,
                                                      .ring = m->ring,

@@ -196,23 +196,33 @@ static void update_sigma(rfi_tvae *m)
  * A matrix is updated as soon as the gradient has passed it, while its input and its gradient are still in the caches.
  */
 
-/* From dout to the dh of the first layer; the matrices behind it are updated on the way. */
-static void backward(rfi_tvae *m, rfi_tvae_stack *stack)
+/* The product from dy to the dh of layer l; w is the matrix behind that layer. */
+static rf_affine_back back_to(const rfi_tvae *m, const rfi_tvae_stack *stack, int32_t l, const rfi_tensor *w,
+                              rf_mat dy)
+{
+    const rfi_tvae_layer *layer = &stack->layers[l];
+    return (rf_affine_back){.dx = rfi_mat(layer->dh, m->b, layer->width),
+                            .dy = dy,
+                            .w = weights(w),
+                            .gate = rfi_mat(layer->h, m->b, layer->width),
+                            .gate_kind = RF_GATE_POSITIVE};
+}
+
+/* From dout to the dh of the first layer; the matrices behind it are updated on the way. `began`: the first product is done. */
+static void backward(rfi_tvae *m, rfi_tvae_stack *stack, bool began)
 {
     rf_device *device = m->base.setup.device;
     const rfi_tensor *w = stack->w, *bias = stack->bias;
     rf_mat dy = rfi_mat(stack->dout, m->b, w->cols);
     for (int32_t l = stack->n_layers - 1; l >= 0; l--) {
         const rfi_tvae_layer *layer = &stack->layers[l];
-        const rf_mat h = rfi_mat(layer->h, m->b, layer->width);
-        const rf_mat dh = rfi_mat(layer->dh, m->b, layer->width);
-        device->ops->affine_back(
-            device,
-            &(rf_affine_back){.dx = dh, .dy = dy, .w = weights(w), .gate = h, .gate_kind = RF_GATE_POSITIVE});
-        update_matrix(m, w, bias, h, dy);
+        const rf_affine_back op = back_to(m, stack, l, w, dy);
+        if (l < stack->n_layers - 1 || !began)
+            device->ops->affine_back(device, &op);
+        update_matrix(m, w, bias, op.gate, dy);
         w = layer->w;
         bias = layer->bias;
-        dy = dh;
+        dy = op.dx;
     }
 }
 
@@ -234,19 +244,25 @@ static void latent_back(rfi_tvae *m)
     update_matrix(m, first->w, first->bias, rfi_mat(m->latent, m->b, m->z), dy);
 }
 
+/* The loss, and back to the decoder's last layer. */
 static void reconstruct(rfi_tvae *m)
 {
     rf_device *device = m->base.setup.device;
-    device->ops->reconstruct(device, &(rf_reconstruct){.dlogits = rfi_mat(m->decoder.dout, m->b, m->d),
-                                                       .logits = rfi_mat(m->decoder.out, m->b, m->d),
-                                                       .layout = m->base.setup.layout,
-                                                       .scalars = m->scalars,
-                                                       .codes = m->codes,
-                                                       .sigma = m->sigma ? m->sigma->w : NULL,
-                                                       .dsigma = m->dsigma,
-                                                       .loss = &m->losses[RFI_TVAE_RECONSTRUCTION],
-                                                       .factor = (float)m->base.setup.params.loss_factor,
-                                                       .n = m->n});
+    const rfi_tvae_stack *decoder = &m->decoder;
+    const rf_mat dlogits = rfi_mat(decoder->dout, m->b, m->d);
+    device->ops->reconstruct_gradient(
+        device,
+        &(rf_reconstruct_gradient){.reconstruct = {.dlogits = dlogits,
+                                                   .logits = rfi_mat(decoder->out, m->b, m->d),
+                                                   .layout = m->base.setup.layout,
+                                                   .scalars = m->scalars,
+                                                   .codes = m->codes,
+                                                   .sigma = m->sigma ? m->sigma->w : NULL,
+                                                   .dsigma = m->dsigma,
+                                                   .loss = &m->losses[RFI_TVAE_RECONSTRUCTION],
+                                                   .factor = (float)m->base.setup.params.loss_factor,
+                                                   .n = m->n},
+                                   .back = back_to(m, decoder, decoder->n_layers - 1, decoder->w, dlogits)});
 }
 
 void rfi_tvae_learn(rfi_tvae *m)
@@ -256,9 +272,9 @@ void rfi_tvae_learn(rfi_tvae *m)
     rfi_tvae_decode(m);
     reconstruct(m);
     device->ops->updates_begin(device, m->adam);
-    backward(m, &m->decoder);
+    backward(m, &m->decoder, true);
     latent_back(m);
-    backward(m, &m->encoder);
+    backward(m, &m->encoder, false);
     update_coded(m);
     update_sigma(m);
     device->ops->updates_end(device, &(rf_step_tick){.step = m->step,

@@ -7,6 +7,26 @@
 
 enum { FINISH_THREADS = 128 };
 
+/* ------------------------------------------------------------------ who multiplies */
+
+/* Operations of each multiprocessor: some tens of microseconds, against which a kernel more is little. */
+static const double LARGE_PRODUCT = 3e7;
+
+bool rfi_multiplies_itself(rf_device *device, int64_t rows, int64_t cols, int64_t depth)
+{
+    rfi_cuda *cuda = static_cast<rfi_cuda *>(device->self);
+    if (cuda->construction != RF_CONSTRUCTION_AUTO)
+        return cuda->construction == RF_CONSTRUCTION_FUSED;
+    if (2.0 * (double)rows * (double)cols * (double)depth < LARGE_PRODUCT * cuda->n_multiprocessors)
+        return true;
+    if (!cuda->blas && !cuda->has_no_blas &&
+        !cuda->recording) { /* the step before a recording meets every size */
+        cuda->has_no_blas = rfi_blas_open(&cuda->blas, nullptr) != RF_OK;
+        (void)cudaGetLastError(); /* it may have had no memory for itself */
+    }
+    return !cuda->blas;
+}
+
 /* ------------------------------------------------------------------ forward */
 
 __global__ void affine_finish_kernel(rf_affine op, bool from_zero, rfi_trials trials)
@@ -50,7 +70,7 @@ void rfi_cuda_affine(rf_device *device, const rf_affine *op)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda || op->y.rows == 0 || op->y.cols == 0)
         return;
-    if (rfi_multiplies_itself(cuda, op->y.rows, op->y.cols, op->x.data ? op->x.cols : 0))
+    if (rfi_fuses(device, op))
         rfi_fused_affine(device, op);
     else
         affine_plain(device, op);
@@ -72,7 +92,7 @@ void rfi_cuda_affine_back(rf_device *device, const rf_affine_back *op)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda || op->dx.rows == 0 || op->dx.cols == 0)
         return;
-    if (rfi_multiplies_itself(cuda, op->dx.rows, op->dx.cols, op->dy.cols)) {
+    if (rfi_fuses(device, op)) {
         rfi_fused_affine_back(device, op);
         return;
     }

@@ -100,7 +100,7 @@ void rfi_cuda_take_layer(rf_device *device, const rf_take_layer *op)
     rfi_layout layout;
     if (!cuda)
         return;
-    const bool fits = rfi_fuses(cuda) && op->affine.pack == 1 && op->affine.y.rows == op->take.batch &&
+    const bool fits = rfi_is_fused(cuda) && op->affine.pack == 1 && op->affine.y.rows == op->take.batch &&
                       op->take.batch > 0 && op->affine.y.cols > 0 && op->affine.layout == op->take.layout &&
                       op->affine.scalars == op->take.out_scalars && op->affine.codes == op->take.out_codes;
     if (!fits) {

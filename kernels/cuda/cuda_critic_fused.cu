@@ -1,10 +1,8 @@
-/* cuda_critic_fused.cu - the critic's compounds, each in as few kernels as its sums allow.
+/* cuda_critic_fused.cu - the critic's layers, a kernel for each.
  *
- *     critic_layer       one: the product; leaky ReLU, dropout and d behind it; the last block makes scores and loss of the tiles' sums
- *     critic_first       one: the tiles of generated rows, beside them blocks that gather the real rows; whoever comes last of a tile's blocks
- *                        blends the two and drops units of all three
- *     gradient_penalty   two: the input gradients of all matrices with their squares, whose last block makes the scales; then the
- *                        product of both, which scales d as well
+ *     critic_layer   the product; leaky ReLU, dropout and d behind it; the last block makes scores and loss of the tiles' sums
+ *     critic_first   the tiles of generated rows, beside them blocks that gather the real rows; whoever comes last of a tile's blocks
+ *                    blends the two and drops units of all three
  *
  * What does not lie as these expect it is done by its parts.
  */
@@ -16,46 +14,31 @@ extern "C" {
 #include "kernels/parts.h"
 }
 
-static bool same_place(const rf_mat &a, const rf_mat &b)
-{
-    return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
-}
+/* ------------------------------------------------------------------ a layer, the last one with the head */
 
-/* ------------------------------------------------------------------ a layer without the head */
-
-struct drop_epilogue : rfi_epilogue {
+struct critic_epilogue : rfi_epilogue {
+    static constexpr bool ROW_SUMS = true;
     rf_critic_layer op;
 
-    /* Leaves mask and output, and returns both. */
-    __device__ float2 dropped(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
+    __device__ bool sums_rows() const
+    {
+        return op.head.h.data;
+    }
+
+    /* Mask and output; d, and what the element adds to its row's score. */
+    __device__ float element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
     {
         float *y = rfi_at(op.drop.y.data, trials) + r * op.drop.y.ld + c;
         const float x = rfi_affine_finished(op.affine, op.affine.accumulate ? *y + sum : sum, r, c, trials);
         const float mask = rfi_leaky_factor(op.drop, x, r, c, trials);
         rfi_at(op.drop.mask.data, trials)[r * op.drop.mask.ld + c] = mask;
         *y = mask * x;
-        return float2{mask, mask * x};
-    }
-
-    __device__ void element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
-        dropped(sum, r, c, trials);
-    }
-};
-
-/* ------------------------------------------------------------------ a layer with the head */
-
-struct head_epilogue : drop_epilogue {
-    static constexpr bool ROW_SUMS = true;
-
-    /* d, and what the element adds to its row's score. */
-    __device__ float element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
+        if (!sums_rows())
+            return 0.0f;
         const rf_critic_head &head = op.head;
         const float w = rfi_at(head.w, trials)[c];
-        const float2 unit = dropped(sum, r, c, trials);
-        rfi_at(head.d.data, trials)[r * head.d.ld + c] = rfi_at(head.coef, trials)[r] * unit.x * w;
-        return unit.y * w;
+        rfi_at(head.d.data, trials)[r * head.d.ld + c] = rfi_at(head.coef, trials)[r] * mask * w;
+        return mask * x * w;
     }
 
     /* Scores and their loss. */
@@ -79,31 +62,24 @@ struct head_epilogue : drop_epilogue {
     }
 };
 
-template <class Epilogue> static void run_layer(rf_device *device, const rf_critic_layer *op)
+void rfi_cuda_critic_layer(rf_device *device, const rf_critic_layer *op)
 {
-    rfi_gemm_list<Epilogue, 1> list = {};
+    const bool has_head = op->head.h.data;
+    if (!rfi_ready(device))
+        return;
+    const bool fits = rfi_fuses(device, &op->affine) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
+                      rfi_same_place(op->affine.y, op->drop.a) && rfi_same_place(op->affine.y, op->drop.y) &&
+                      (!has_head || (rfi_same_place(op->drop.y, op->head.h) &&
+                                     rfi_same_place(op->drop.mask, op->head.mask)));
+    if (!fits) {
+        rf_parts_critic_layer(device, op);
+        return;
+    }
+    rfi_gemm_list<critic_epilogue, 1> list = {};
     list.n = 1;
     list.gemm[0] = rfi_gemm_of(&op->affine);
     list.epilogue[0].op = *op;
     rfi_gemm_run<false, false>(device, list);
-}
-
-void rfi_cuda_critic_layer(rf_device *device, const rf_critic_layer *op)
-{
-    const rfi_cuda *cuda = rfi_ready(device);
-    const bool has_head = op->head.h.data;
-    if (!cuda)
-        return;
-    const bool fits =
-        rfi_fuses(cuda) && op->affine.y.rows > 0 && op->affine.y.cols > 0 &&
-        same_place(op->affine.y, op->drop.a) && same_place(op->affine.y, op->drop.y) &&
-        (!has_head || (same_place(op->drop.y, op->head.h) && same_place(op->drop.mask, op->head.mask)));
-    if (!fits)
-        rf_parts_critic_layer(device, op);
-    else if (has_head)
-        run_layer<head_epilogue>(device, op);
-    else
-        run_layer<drop_epilogue>(device, op);
 }
 
 /* ------------------------------------------------------------------ the first layer */
@@ -196,16 +172,19 @@ static rf_mat rows_of(rf_mat mat, int32_t first, int32_t n)
     return mat;
 }
 
-static bool first_fits(const rfi_cuda *cuda, const rf_critic_first *op, const rfi_gemm *g)
+static bool first_fits(rf_device *device, const rf_critic_first *op, const rfi_gemm *g)
 {
+    const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
     const int32_t n = op->fake.y.rows;
     const rf_mat *all = &op->drop.y;
-    if (!rfi_fuses(cuda) || n == 0 || op->fake.y.cols == 0 || op->fake.accumulate || all->rows != 3 * n)
+    if (!rfi_fuses(device, &op->fake) || n == 0 || op->fake.y.cols == 0 || op->fake.accumulate ||
+        all->rows != 3 * n)
         return false;
-    return same_place(op->drop.a, *all) && same_place(op->fake.y, rows_of(*all, 0, n)) &&
-           same_place(op->real.y, rows_of(*all, n, n)) &&
-           same_place(op->between.out, rows_of(*all, 2 * n, n)) && same_place(op->between.fake, op->fake.y) &&
-           same_place(op->between.real, op->real.y) && rfi_gemm_counts(cuda, g, 1);
+    return rfi_same_place(op->drop.a, *all) && rfi_same_place(op->fake.y, rows_of(*all, 0, n)) &&
+           rfi_same_place(op->real.y, rows_of(*all, n, n)) &&
+           rfi_same_place(op->between.out, rows_of(*all, 2 * n, n)) &&
+           rfi_same_place(op->between.fake, op->fake.y) && rfi_same_place(op->between.real, op->real.y) &&
+           rfi_gemm_counts(cuda, g, 1);
 }
 
 void rfi_cuda_critic_first(rf_device *device, const rf_critic_first *op)
@@ -217,99 +196,8 @@ void rfi_cuda_critic_first(rf_device *device, const rf_critic_first *op)
     list.epilogue[0].op = *op;
     if (!cuda || !rfi_layout_of(device, op->real.layout, &list.epilogue[0].layout))
         return;
-    if (first_fits(cuda, op, &list.gemm[0]))
+    if (first_fits(device, op, &list.gemm[0]))
         rfi_gemm_run<false, false>(device, list);
     else
         rf_parts_critic_first(device, op);
-}
-
-/* ------------------------------------------------------------------ the gradient penalty */
-
-struct squares_epilogue : rfi_epilogue {
-    static constexpr bool ROW_SUMS = true;
-    rf_affine_back op;
-    rf_penalty penalty;
-
-    __device__ float element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
-        rfi_at(op.dx.data, trials)[r * op.dx.ld + c] = sum;
-        return sum * sum;
-    }
-
-    /* The rows' scales, and the loss. */
-    __device__ void finish(const float *row_sums, int32_t pitch, const rfi_trials &trials) const
-    {
-        RF_SHARED(double, parts, RFI_WARP);
-        double loss = 0.0;
-        for (int32_t r = (int32_t)(threadIdx.x / RFI_WARP); r < op.dx.rows;
-             r += (int32_t)(blockDim.x / RFI_WARP)) {
-            float squares = 0.0f;
-            for (int32_t i = (int32_t)(threadIdx.x % RFI_WARP); i < pitch; i += RFI_WARP)
-                squares += __ldcg(row_sums + (size_t)r * (size_t)pitch + (size_t)i);
-            const float norm = sqrtf(rfi_warp_sum(squares));
-            if (threadIdx.x % RFI_WARP > 0)
-                continue;
-            rfi_at(penalty.scale, trials)[r] = rfi_penalty_scale(penalty, norm);
-            loss += (double)((norm - 1.0f) * (norm - 1.0f));
-        }
-        loss = rfi_block_sum(loss, parts);
-        if (penalty.loss && threadIdx.x == 0)
-            *rfi_at(penalty.loss, trials) = (float)((double)penalty.lambda * loss / op.dx.rows);
-    }
-};
-
-/* y = f(sum of g w), and d times its scale: both have the layer's shape. */
-struct again_epilogue : rfi_epilogue {
-    rf_affine op;
-    rf_mat d;
-
-    __device__ void element(float sum, int32_t r, int32_t c, const rfi_trials &trials) const
-    {
-        rfi_at(op.y.data, trials)[r * op.y.ld + c] = rfi_affine_finished(op, sum, r, c, trials);
-        rfi_at(d.data, trials)[r * d.ld + c] *= rfi_at(op.row_scale, trials)[r];
-    }
-};
-
-static bool penalty_fits(const rfi_cuda *cuda, const rf_gradient_penalty *op)
-{
-    const rf_affine *first = &op->again[0], *last = &op->again[op->n - 1];
-    const rf_mat *d = &op->penalty.d;
-    bool fits = rfi_fuses(cuda) && d->rows > 0 && d->cols > 0 && last->row_scale == op->penalty.scale &&
-                d->rows == last->y.rows && d->cols == last->y.cols && !first->accumulate &&
-                same_place(op->penalty.g1, op->back[0].dx) && same_place(first->y, last->y);
-    for (int32_t i = 0; i < op->n; i++)
-        fits = fits && !op->back[i].accumulate && op->back[i].gate_kind == RF_GATE_NONE &&
-               op->back[i].dx.rows == d->rows && op->back[i].dx.cols > 0 &&
-               same_place(op->back[i].dx, op->again[i].x);
-    if (op->n == 1)
-        return fits && !op->penalty.g2.data;
-    return fits && same_place(op->penalty.g2, op->back[1].dx) && last->accumulate && !first->bias &&
-           !first->relu && !first->gather.data && !first->row_scale && first->gate_kind == RF_GATE_NONE;
-}
-
-void rfi_cuda_gradient_penalty(rf_device *device, const rf_gradient_penalty *op)
-{
-    const rfi_cuda *cuda = rfi_ready(device);
-    rfi_gemm_list<squares_epilogue, 2> squares = {};
-    rfi_gemm_list<again_epilogue, 1> again = {};
-    if (!cuda)
-        return;
-    if (!penalty_fits(cuda, op)) {
-        rf_parts_gradient_penalty(device, op);
-        return;
-    }
-    squares.n = op->n;
-    again.n = 1;
-    again.gemm[0] = rfi_gemm_of(&op->again[0]);
-    again.epilogue[0].op = op->again[op->n - 1];
-    again.epilogue[0].d = op->penalty.d;
-    for (int32_t i = 0; i < op->n; i++) {
-        squares.gemm[i] = rfi_gemm_of(&op->back[i]);
-        squares.epilogue[i].op = op->back[i];
-        squares.epilogue[i].penalty = op->penalty;
-        again.gemm[0].source[i] = rfi_gemm_of(&op->again[i]).source[0];
-    }
-    again.gemm[0].n_sources = op->n;
-    rfi_gemm_run<false, true>(device, squares);
-    rfi_gemm_run<false, false>(device, again);
 }

@@ -31,9 +31,8 @@ rf_code rfi_cuda_failed(rf_device *device, cudaError_t error, const char *call)
         return rf_fail(kept, RF_NO_MEMORY, "the device %s has no memory left for this", device->name);
     if (is_lasting(error) && cuda->ordinal < GPUS_MAX)
         lost[cuda->ordinal] = true;
-    rf_fail(kept, RF_DEVICE,
-            "the device %s failed and is lost to this run (%s); take another device or go on with --resume",
-            device->name, cudaGetErrorString(error));
+    rf_fail(kept, RF_DEVICE, "the device %s failed%s (%s); take another device or go on with --resume",
+            device->name, is_lasting(error) ? " and is lost to this run" : "", cudaGetErrorString(error));
     snprintf(kept->detail, sizeof kept->detail, "%s in %.180s", cudaGetErrorName(error), call);
     return kept->code;
 }

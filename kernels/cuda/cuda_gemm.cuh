@@ -8,6 +8,7 @@
  * order.
  *
  *     memory --cp.async--> shared memory, STAGES deep --fragments--> mma.sync --> registers --> shared tile --> epilogue
+ *                             (operand)
  *
  * Several products may share one kernel (rfi_gemm_list): their blocks are dealt one product after the other.
  *
@@ -56,7 +57,9 @@ struct rfi_gemm {
     unsigned *counters;    /* one a tile                                                      */
     unsigned *all_counter; /* of the kernel                                                   */
     int32_t n_tiles;       /* of the kernel                                                   */
-    float *row_sums;       /* (rows, row_pitch) of each trial: a tile's columns in one number */
+    int32_t n_led;         /* numbers that an operand's leading blocks leave for each row of tiles */
+    float *sums;           /* of each trial: (rows, row_pitch), a tile's columns in one number; or
+                            * (2, tiles below each other, cols), its rows in two; then (tiles below each other, n_led) */
     int32_t row_pitch, row_first;
 };
 
@@ -71,6 +74,27 @@ static inline int64_t rfi_gemm_pieces(const rfi_gemm &g, int depth)
     for (int32_t s = 0; s < g.n_sources; s++)
         pieces += rfi_divide_up(g.source[s].depth, depth);
     return pieces;
+}
+
+template <class Tile> __host__ __device__ inline int32_t rfi_tiles_down(const rfi_gemm &g)
+{
+    return (g.rows + Tile::ROWS - 1) / Tile::ROWS;
+}
+
+/* What COL_SUMS leave, and leading blocks behind it. */
+template <class Tile> __host__ __device__ inline size_t rfi_col_sums(const rfi_gemm &g)
+{
+    return 2 * (size_t)g.cols * (size_t)rfi_tiles_down<Tile>(g);
+}
+
+template <class Tile> __host__ __device__ inline size_t rfi_own_sums(const rfi_gemm &g)
+{
+    return rfi_col_sums<Tile>(g) + (size_t)g.n_led * (size_t)rfi_tiles_down<Tile>(g);
+}
+
+template <class Tile> __device__ float *rfi_led(const rfi_gemm &g)
+{
+    return rfi_own(g.sums, rfi_own_sums<Tile>(g)) + rfi_col_sums<Tile>(g);
 }
 
 /* ------------------------------------------------------------------ a stage of shared memory */
@@ -146,29 +170,71 @@ __device__ void rfi_multiply_step(float c[4], const uint32_t a[rfi_step<PRECISIO
     }
 }
 
+/* ------------------------------------------------------------------ a factor that is made on its way
+ *
+ * The first source's a need not lie in memory as it is multiplied: it may be worked out piece by piece in shared memory. An operand says
+ * from what:
+ *
+ *     floats<Tile>()                       what a stage holds behind the two factors
+ *     kept<Tile>()                         what the block holds besides
+ *     begin<Tile>(kept, g, row, leads)     works that out, once, while the first pieces come; one block in each row of tiles `leads`
+ *     fetch<Tile>(room, row, k)            asks for a piece, all threads together
+ *     make<Tile, PITCH>(piece, room, kept, row, k, keeps)
+ *                                          turns the piece (Tile::ROWS lines of Tile::DEPTH, PITCH apart) into what is multiplied, and writes
+ *                                          it to memory where it `keeps`, in one block for each piece
+ */
+struct rfi_plain_operand {
+    static constexpr bool MAKES = false;
+
+    template <class Tile> static constexpr int floats()
+    {
+        return 0;
+    }
+
+    template <class Tile> static constexpr int kept()
+    {
+        return 0;
+    }
+};
+
 /* ------------------------------------------------------------------ a tile */
 
-template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED> struct rfi_tile_product {
+template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED,
+          class Operand = rfi_plain_operand>
+struct rfi_tile_product {
     using step = rfi_step<PRECISION>;
     using a_panel = rfi_panel<A_TRANSPOSED ? Tile::DEPTH : Tile::ROWS,
                               A_TRANSPOSED ? Tile::ROWS : Tile::DEPTH, !A_TRANSPOSED>;
     using b_panel = rfi_panel<B_TRANSPOSED ? Tile::COLS : Tile::DEPTH,
                               B_TRANSPOSED ? Tile::DEPTH : Tile::COLS, B_TRANSPOSED>;
-    static constexpr int STAGE = a_panel::FLOATS + b_panel::FLOATS;
+    static constexpr int ROOM = a_panel::FLOATS + b_panel::FLOATS;
+    static constexpr int STAGE = ROOM + Operand::template floats<Tile>();
     static constexpr int SUMS = Tile::WARPS_DEPTH * Tile::ROWS * Tile::COLS;
-    static constexpr int FLOATS = STAGE * Tile::STAGES > SUMS ? STAGE *Tile::STAGES : SUMS;
+    static constexpr int KEPT = STAGE * Tile::STAGES > SUMS ? STAGE *Tile::STAGES : SUMS; /* where it is */
+    static constexpr int FLOATS = KEPT + Operand::template kept<Tile>();
     static_assert(FLOATS * 4 <= 48 * 1024, "a tile fits the shared memory that every kernel has");
 
-    /* Piece `piece` of the depth (32 values of k of one source) into a stage. */
-    __device__ static void fetch(float *stage, const rfi_gemm &g, int32_t piece, int32_t row, int32_t col,
-                                 const rfi_trials &trials)
+    /* The source of a piece (32 values of k of one source); `piece` is counted within it afterwards. */
+    __device__ static int32_t source_of(const rfi_gemm &g, int32_t *piece)
     {
         int32_t s = 0;
-        for (; s + 1 < g.n_sources && piece * Tile::DEPTH >= g.source[s].depth; s++)
-            piece -= (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
+        for (; s + 1 < g.n_sources && *piece * Tile::DEPTH >= g.source[s].depth; s++)
+            *piece -= (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
+        return s;
+    }
+
+    /* A piece of the depth into a stage. */
+    __device__ static void fetch(float *stage, const rfi_gemm &g, const Operand &operand, int32_t piece,
+                                 int32_t row, int32_t col, const rfi_trials &trials)
+    {
+        const int32_t s = source_of(g, &piece);
         const rfi_source &source = g.source[s];
         const float *a = rfi_at(source.a.data, trials), *b = rfi_at(source.b.data, trials);
         const int32_t k = piece * Tile::DEPTH;
+        if constexpr (Operand::MAKES) {
+            if (s == 0)
+                operand.template fetch<Tile>(stage + ROOM, row, k, trials);
+        }
         if constexpr (A_TRANSPOSED)
             rfi_fetch_any<Tile::DEPTH, Tile::ROWS, a_panel::PITCH, Tile::THREADS>(stage, a, source.a.ld, k,
                                                                                   source.depth, row, g.rows);
@@ -218,9 +284,21 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
         }
     }
 
+    /* What has arrived becomes what is multiplied. */
+    __device__ static void make(float *stage, const float *kept, const rfi_gemm &g, const Operand &operand,
+                                int32_t piece, int32_t row, int32_t col, const rfi_trials &trials)
+    {
+        static_assert(!A_TRANSPOSED, "an operand meets its rows as lines");
+        if (source_of(g, &piece) > 0)
+            return;
+        operand.template make<Tile, a_panel::PITCH>(stage, stage + ROOM, kept, row, piece * Tile::DEPTH,
+                                                    col == 0, trials);
+        __syncthreads();
+    }
+
     /* The sums of pieces first..end-1, as the block's WARPS_DEPTH tiles of shared memory. */
-    __device__ static void run(float *shared, const rfi_gemm &g, int32_t row, int32_t col, int32_t first,
-                               int32_t end, const rfi_trials &trials)
+    __device__ static void run(float *shared, const rfi_gemm &g, const Operand &operand, int32_t row,
+                               int32_t col, int32_t first, int32_t end, const rfi_trials &trials)
     {
         const int warp = (int)(threadIdx.x / RFI_WARP), along = warp % Tile::WARPS_DEPTH;
         const int warp_row = warp / Tile::WARPS_DEPTH / Tile::WARPS_COLS * Tile::MMA_ROWS * 16;
@@ -228,17 +306,21 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
         float c[Tile::MMA_ROWS][Tile::MMA_COLS][4] = {};
         for (int i = 0; i < Tile::STAGES - 1; i++) {
             if (first + i < end)
-                fetch(shared + i * STAGE, g, first + i, row, col, trials);
+                fetch(shared + i * STAGE, g, operand, first + i, row, col, trials);
             rfi_copy_commit();
         }
+        if constexpr (Operand::MAKES)
+            operand.template begin<Tile>(shared + KEPT, g, row, col == 0 && first == 0, trials);
         for (int32_t piece = first; piece < end; piece++) {
             const int32_t next = piece + Tile::STAGES - 1;
             rfi_copy_wait<Tile::STAGES - 2>();
             __syncthreads(); /* the piece is there for all, and nobody reads the stage that is filled next */
             if (next < end)
-                fetch(shared + (next - first) % Tile::STAGES * STAGE, g, next, row, col, trials);
+                fetch(shared + (next - first) % Tile::STAGES * STAGE, g, operand, next, row, col, trials);
             rfi_copy_commit();
-            const float *stage = shared + (piece - first) % Tile::STAGES * STAGE;
+            float *stage = shared + (piece - first) % Tile::STAGES * STAGE;
+            if constexpr (Operand::MAKES)
+                make(stage, shared + KEPT, g, operand, piece, row, col, trials);
             for (int i = along; i < Tile::DEPTH / step::DEPTH; i += Tile::WARPS_DEPTH)
                 multiply(c, stage, i * step::DEPTH, warp_row, warp_col);
         }
@@ -272,11 +354,26 @@ template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOS
  *     EXTRA       each tile has further blocks, of a row a warp, that run beside the product: extra(slot, …) leaves something for every element
  *                 in scratch, and element(sum, left, r, c) gets it.
  *     ROW_SUMS    element returns a number, whose sums over each row finish(…) finds in scratch: it is run by the block that comes last of
- *                 the whole kernel.
+ *                 the whole kernel. Only where sums_rows() says so.
+ *     COL_SUMS    element returns two numbers, which make two tiles; column(…) makes two numbers of each of their columns, which finish(…) finds in
+ *                 scratch for all tiles below each other: it is run by the block that comes last of those. Only where sums_columns(col) says so.
  *     PAIRED      two products of one shape share the kernel: of two tiles at one place the block that comes last runs paired(row, col).
+ *     Operand     and operand(): what the first factor is made from.
+ *     ANY_TILE    false: the wide tile has no room for the operand.
  */
 struct rfi_epilogue {
-    static constexpr bool EXTRA = false, ROW_SUMS = false, PAIRED = false;
+    static constexpr bool EXTRA = false, ROW_SUMS = false, COL_SUMS = false, PAIRED = false, ANY_TILE = true;
+    using Operand = rfi_plain_operand;
+
+    __device__ Operand operand() const
+    {
+        return {};
+    }
+
+    __device__ bool sums_rows() const
+    {
+        return true;
+    }
 
     template <class Tile> __device__ void tile(float *, int32_t, int32_t, const rfi_trials &) const
     {
@@ -333,6 +430,10 @@ __device__ void rfi_each_element(float *shared, const float *left, const rfi_gem
         const bool inside = r < g.rows && c < g.cols;
         if constexpr (Epilogue::ROW_SUMS) {
             shared[i] = inside ? epilogue.element(shared[i], r, c, trials) : 0.0f;
+        } else if constexpr (Epilogue::COL_SUMS) {
+            const float2 both = inside ? epilogue.element(shared[i], r, c, trials) : float2{};
+            shared[i] = both.x;
+            shared[i + Tile::ROWS * Tile::COLS] = both.y;
         } else if constexpr (Epilogue::EXTRA) {
             if (inside)
                 epilogue.element(shared[i], __ldcg(left + (size_t)r * (size_t)g.cols + (size_t)c), r, c,
@@ -361,12 +462,45 @@ __device__ void rfi_sum_rows(const float *shared, float *row_sums, const rfi_gem
     }
 }
 
+/* The tile's columns, two numbers of each, to their place among the tiles below each other. */
+template <class Tile, class Epilogue>
+__device__ void rfi_leave_columns(const float *shared, float *sums, const rfi_gemm &g,
+                                  const Epilogue &epilogue, int32_t row, int32_t col)
+{
+    const int32_t i = (int32_t)threadIdx.x, left = g.rows - row;
+    const size_t tiles_down = (size_t)rfi_tiles_down<Tile>(g), cols = (size_t)g.cols;
+    float *at = sums + (size_t)(row / Tile::ROWS) * cols + (size_t)(col + i);
+    if (i >= Tile::COLS || col + i >= g.cols)
+        return;
+    const float2 both = epilogue.template column<Tile>(shared + i, left < Tile::ROWS ? left : Tile::ROWS);
+    at[0] = both.x;
+    at[tiles_down * cols] = both.y;
+}
+
+/* Sum of term(0) .. term(n - 1) for the tile's column that the thread stands in, by the whole block and always in one order; the same in
+ * every thread of the column. */
+template <class Tile, class Term> __device__ float rfi_add_tiles(float *shared, int32_t n, const Term &term)
+{
+    constexpr int GROUPS = Tile::THREADS / Tile::COLS;
+    const int x = (int)threadIdx.x % Tile::COLS;
+    float sum = 0.0f;
+    for (int32_t i = (int32_t)threadIdx.x / Tile::COLS; i < n; i += GROUPS)
+        sum += term(i);
+    __syncthreads();
+    shared[threadIdx.x] = sum;
+    __syncthreads();
+    sum = shared[x];
+    for (int i = 1; i < GROUPS; i++)
+        sum += shared[i * Tile::COLS + x];
+    return sum;
+}
+
 /* Block number `block` of the product: the blocks of a tile lie side by side. */
 template <class Tile, rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue>
 __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue &epilogue, int32_t block,
                                const rfi_trials &trials)
 {
-    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
+    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, typename Epilogue::Operand>;
     constexpr int extra = rfi_extra_blocks<Tile, Epilogue>;
     const int32_t n_blocks = g.n_splits + extra, tile = block / n_blocks, split = block % n_blocks;
     const int32_t tiles_across = (g.cols + Tile::COLS - 1) / Tile::COLS;
@@ -377,7 +511,7 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
         int32_t pieces = 0;
         for (int32_t s = 0; s < g.n_sources; s++)
             pieces += (g.source[s].depth + Tile::DEPTH - 1) / Tile::DEPTH;
-        product::run(shared, g, row, col, (int32_t)((int64_t)pieces * split / g.n_splits),
+        product::run(shared, g, epilogue.operand(), row, col, (int32_t)((int64_t)pieces * split / g.n_splits),
                      (int32_t)((int64_t)pieces * (split + 1) / g.n_splits), trials);
         rfi_add_warps<Tile>(shared);
         if (n_blocks > 1)
@@ -397,8 +531,22 @@ __device__ void rfi_gemm_block(float *shared, const rfi_gemm &g, const Epilogue 
         if (rfi_is_last_block(rfi_own(g.all_counter, RFI_COUNTERS) - 1 - tile, 2))
             epilogue.template paired<Tile>(row, col, trials);
     }
+    if constexpr (Epilogue::COL_SUMS) {
+        static_assert(2 * Tile::ROWS * Tile::COLS <= product::FLOATS, "two tiles fit");
+        const int32_t tiles_down = rfi_tiles_down<Tile>(g);
+        unsigned *counters = rfi_own(g.counters, RFI_COUNTERS) + tiles_down * tiles_across;
+        float *sums = rfi_own(g.sums, rfi_own_sums<Tile>(g));
+        if (!epilogue.sums_columns(col))
+            return;
+        __syncthreads();
+        rfi_leave_columns<Tile>(shared, sums, g, epilogue, row, col);
+        if (rfi_is_last_block(counters + col / Tile::COLS, (unsigned)tiles_down))
+            epilogue.template finish<Tile>(shared, sums, tiles_down, col, trials);
+    }
     if constexpr (Epilogue::ROW_SUMS) {
-        float *row_sums = rfi_own(g.row_sums, (size_t)g.rows * (size_t)g.row_pitch);
+        float *row_sums = rfi_own(g.sums, (size_t)g.rows * (size_t)g.row_pitch);
+        if (!epilogue.sums_rows())
+            return;
         __syncthreads();
         rfi_sum_rows<Tile>(shared, row_sums, g, row, col);
         if (rfi_is_last_block(rfi_own(g.all_counter, RFI_COUNTERS), (unsigned)g.n_tiles))
@@ -420,7 +568,7 @@ __global__ void __launch_bounds__(Tile::THREADS)
     rfi_gemm_kernel(const __grid_constant__ rfi_gemm_list<Epilogue, N> list,
                     const __grid_constant__ rfi_trials trials)
 {
-    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED>;
+    using product = rfi_tile_product<Tile, PRECISION, A_TRANSPOSED, B_TRANSPOSED, typename Epilogue::Operand>;
     RF_SHARED(float, shared, product::FLOATS);
     int32_t i = 0;
     while (i + 1 < list.n && (int32_t)blockIdx.x >= list.first[i + 1])
@@ -473,7 +621,7 @@ static inline bool rfi_is_wide(const rfi_cuda *cuda, const rfi_gemm *gemm, int32
     return 2 * tiles >= cuda->n_multiprocessors;
 }
 
-/* Whether every tile of the products can have its counters, as EXTRA and PAIRED need. */
+/* Whether every tile of the products can have its counters, as EXTRA, PAIRED and COL_SUMS need. */
 static inline bool rfi_gemm_counts(const rfi_cuda *cuda, const rfi_gemm *gemm, int32_t n)
 {
     const bool wide = rfi_is_wide(cuda, gemm, n);
@@ -481,12 +629,13 @@ static inline bool rfi_gemm_counts(const rfi_cuda *cuda, const rfi_gemm *gemm, i
     for (int32_t i = 0; i < n; i++)
         tiles += rfi_gemm_tiles(gemm[i], wide ? RFI_WIDE_TILE::ROWS : RFI_SMALL_TILE::ROWS,
                                 wide ? RFI_WIDE_TILE::COLS : RFI_SMALL_TILE::COLS);
-    return 2 * tiles < RFI_COUNTERS; /* pairs have one more each */
+    return 2 * tiles < RFI_COUNTERS; /* pairs have one more each, columns of tiles too */
 }
 
-/* What n products of one kernel need in scratch; each one's place is written down as an offset, in floats of a trial. */
+/* What n products of one kernel need in scratch. Each one's place, and that of its sums, is written down as an offset, in floats of a
+ * trial. Sums of rows are those of all products together. */
 template <class Tile, class Epilogue>
-static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places)
+static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places, size_t *sums)
 {
     size_t floats = 0;
     int64_t tiles = 0, columns = 0;
@@ -495,14 +644,16 @@ static size_t rfi_gemm_scratch(rfi_gemm *gemm, int32_t n, size_t *places)
         const int32_t slots = g->n_splits > 1 || Epilogue::EXTRA ? g->n_splits + Epilogue::EXTRA : 0;
         places[i] = floats;
         floats += (size_t)g->rows * (size_t)g->cols * (size_t)slots;
+        sums[i] = floats;
+        floats += Epilogue::COL_SUMS || g->n_led > 0 ? rfi_own_sums<Tile>(*g) : 0;
         tiles += rfi_gemm_tiles(*g, Tile::ROWS, Tile::COLS);
         gemm[i].row_first = (int32_t)columns;
         columns += rfi_divide_up(g->cols, Tile::COLS);
     }
-    places[n] = floats;
     for (int32_t i = 0; i < n; i++) {
         gemm[i].n_tiles = (int32_t)tiles;
         gemm[i].row_pitch = (int32_t)columns;
+        sums[i] = Epilogue::ROW_SUMS ? floats : sums[i];
     }
     return floats + (Epilogue::ROW_SUMS ? (size_t)gemm[0].rows * (size_t)columns : 0);
 }
@@ -515,13 +666,13 @@ static bool rfi_gemm_cut(rf_device *device, rfi_gemm *gemm, int32_t n, int32_t *
     const rfi_cuda *cuda = static_cast<const rfi_cuda *>(device->self);
     constexpr int extra = rfi_extra_blocks<Tile, Epilogue>;
     int64_t tiles = 0;
-    size_t places[RFI_GEMMS_MAX + 1];
+    size_t places[RFI_GEMMS_MAX], sums[RFI_GEMMS_MAX];
     unsigned *counters = cuda->counters;
     for (int32_t i = 0; i < n; i++)
         tiles += rfi_gemm_tiles(gemm[i], Tile::ROWS, Tile::COLS);
     for (int32_t i = 0; i < n; i++)
         gemm[i].n_splits = rfi_splits(tiles, rfi_gemm_pieces(gemm[i], Tile::DEPTH), blocks_wanted);
-    const size_t floats = rfi_gemm_scratch<Tile, Epilogue>(gemm, n, places);
+    const size_t floats = rfi_gemm_scratch<Tile, Epilogue>(gemm, n, places, sums);
     char *scratch = floats > 0 ? rfi_scratch(device, floats * sizeof(float)) : nullptr;
     if (floats > 0 && !scratch)
         return false;
@@ -531,8 +682,9 @@ static bool rfi_gemm_cut(rf_device *device, rfi_gemm *gemm, int32_t n, int32_t *
         g->counters = counters;
         g->all_counter = cuda->counters + RFI_COUNTERS - 1;
         g->parts = reinterpret_cast<float *>(scratch) + places[i] * (size_t)cuda->n_trials;
-        g->row_sums = reinterpret_cast<float *>(scratch) + places[n] * (size_t)cuda->n_trials;
-        counters += g->n_splits + extra > 1 ? own : 0;
+        g->sums = reinterpret_cast<float *>(scratch) + sums[i] * (size_t)cuda->n_trials;
+        counters += g->n_splits + extra > 1 || Epilogue::COL_SUMS ? own : 0;
+        counters += Epilogue::COL_SUMS ? rfi_divide_up(g->cols, Tile::COLS) : 0;
         first[i + 1] = first[i] + own * (g->n_splits + extra);
     }
     return true;
@@ -552,10 +704,13 @@ static void rfi_gemm_launch(rf_device *device, rfi_gemm_list<Epilogue, N> list)
 template <rf_precision PRECISION, bool A_TRANSPOSED, bool B_TRANSPOSED, class Epilogue, int N>
 static void rfi_gemm_any_tile(rf_device *device, const rfi_gemm_list<Epilogue, N> &list)
 {
-    if (rfi_is_wide(static_cast<const rfi_cuda *>(device->self), list.gemm, list.n))
-        rfi_gemm_launch<RFI_WIDE_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
-    else
-        rfi_gemm_launch<RFI_SMALL_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
+    if constexpr (Epilogue::ANY_TILE) {
+        if (rfi_is_wide(static_cast<const rfi_cuda *>(device->self), list.gemm, list.n)) {
+            rfi_gemm_launch<RFI_WIDE_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
+            return;
+        }
+    }
+    rfi_gemm_launch<RFI_SMALL_TILE, PRECISION, A_TRANSPOSED, B_TRANSPOSED>(device, list);
 }
 
 /* The products of a list with the device's precision: fill in n, gemm (sizes and sources) and epilogue. */

@@ -72,16 +72,6 @@ __device__ static float code_span(const float *x, int32_t n, int32_t target, flo
     return rf_log_f32(sum) - (x[target] - top);
 }
 
-/* One lane, one scalar span. */
-__device__ static float scalar_span(float x, float logit, float sigma, float scale, float *dlogit,
-                                    float *pull)
-{
-    const float u = rf_tanh_f32(logit), d = x - u, precision = 1.0f / (sigma * sigma);
-    *pull = d * d;
-    *dlogit = -scale * d * precision * fmaf(-u, u, 1.0f);
-    return fmaf(0.5f * d * d, precision, rf_log_f32(sigma));
-}
-
 /* The row's spans by the block's warps; each warp's loss comes back in all of its lanes. */
 __device__ static float reconstruct_row(const rf_reconstruct &op, const rfi_layout &layout, int32_t r,
                                         float scale, float *pull, const rfi_trials &trials)
@@ -99,7 +89,7 @@ __device__ static float reconstruct_row(const rf_reconstruct &op, const rfi_layo
         }
         float dlogit, square;
         const float sigma = rfi_at(op.sigma, trials)[span.source];
-        loss += scalar_span(scalars[span.source], logits[at], sigma, scale, &dlogit, &square);
+        loss += rfi_reconstruct_scalar(scalars[span.source], logits[at], sigma, scale, &dlogit, &square);
         if (threadIdx.x % RFI_WARP == 0) {
             dlogits[at] = dlogit;
             pull[(int64_t)r * layout.n_scalars + span.source] = square;
@@ -108,19 +98,17 @@ __device__ static float reconstruct_row(const rf_reconstruct &op, const rfi_layo
     return loss;
 }
 
-/* d of (pull / (2 sigma^2) + ln sigma) summed over rows: n / sigma - pull / sigma^3 */
+/* By the last block, a warp a scalar. */
 __device__ static void sigma_gradient(const rf_reconstruct &op, const rfi_layout &layout, const float *pull,
                                       int32_t n, float scale, const rfi_trials &trials)
 {
     for (int32_t j = (int32_t)(threadIdx.x / RFI_WARP); j < layout.n_scalars; j += LATENT_WARPS) {
-        const double sigma = (double)rfi_at(op.sigma, trials)[j];
         double sum = 0.0;
         for (int32_t r = (int32_t)(threadIdx.x % RFI_WARP); r < n; r += RFI_WARP)
             sum += (double)__ldcg(pull + (int64_t)r * layout.n_scalars + j);
         sum = rfi_warp_sum(sum);
         if (threadIdx.x % RFI_WARP == 0)
-            rfi_at(op.dsigma, trials)[j] =
-                (float)((double)scale * (n / sigma - sum / (sigma * sigma * sigma)));
+            rfi_at(op.dsigma, trials)[j] = rfi_sigma_gradient(rfi_at(op.sigma, trials)[j], sum, n, scale);
     }
 }
 

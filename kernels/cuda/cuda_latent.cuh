@@ -1,4 +1,4 @@
-/* cuda_latent.cuh - one element of the latent space, for kernels that come to it in different ways. */
+/* cuda_latent.cuh - one element of the latent space or of the reconstruction, for kernels that come to it in different ways. */
 #ifndef RF_CUDA_LATENT_CUH
 #define RF_CUDA_LATENT_CUH
 
@@ -17,6 +17,23 @@ __device__ inline float rfi_latent_element(const rf_latent_back &op, float dz, i
     dcode[0] = r < n ? fmaf(mu, share, dz) : 0.0f;
     dcode[width] = r < n ? fmaf(0.5f * dz * eps, root, 0.5f * share * (variance - 1.0f)) : 0.0f;
     return fmaf(-mu, mu, 1.0f + logvar) - variance;
+}
+
+/* A scalar span: gradient of its logit, square of its difference; returns its loss. */
+__device__ inline float rfi_reconstruct_scalar(float x, float logit, float sigma, float scale, float *dlogit,
+                                               float *square)
+{
+    const float u = rf_tanh_f32(logit), d = x - u, precision = 1.0f / (sigma * sigma);
+    *square = d * d;
+    *dlogit = -scale * d * precision * fmaf(-u, u, 1.0f);
+    return fmaf(0.5f * d * d, precision, rf_log_f32(sigma));
+}
+
+/* d of (square / (2 sigma^2) + ln sigma) summed over n rows: n / sigma - squares / sigma^3 */
+__device__ inline float rfi_sigma_gradient(float of, double squares, int32_t n, float scale)
+{
+    const double sigma = (double)of;
+    return (float)((double)scale * (n / sigma - squares / (sigma * sigma * sigma)));
 }
 
 #endif

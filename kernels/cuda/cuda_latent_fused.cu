@@ -11,11 +11,6 @@ extern "C" {
 #include "kernels/parts.h"
 }
 
-static bool same_place(const rf_mat &a, const rf_mat &b)
-{
-    return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
-}
-
 /* ------------------------------------------------------------------ the draw */
 
 struct latent_epilogue : rfi_epilogue {
@@ -73,8 +68,8 @@ void rfi_cuda_latent(rf_device *device, const rf_latent *op)
     rfi_gemm_list<latent_epilogue, 2> list = {};
     if (!cuda)
         return;
-    bool fits = rfi_fuses(cuda) && op->draw.z.rows > 0 && width > 0 &&
-                same_place(op->affine.y, op->draw.code) && op->affine.y.cols == 2 * width &&
+    bool fits = rfi_fuses(device, &op->affine) && op->draw.z.rows > 0 && width > 0 &&
+                rfi_same_place(op->affine.y, op->draw.code) && op->affine.y.cols == 2 * width &&
                 !op->affine.accumulate && !op->affine.gather.data && op->affine.gate_kind == RF_GATE_NONE;
     list.n = 2;
     for (int32_t i = 0; fits && i < 2; i++) {
@@ -120,8 +115,8 @@ void rfi_cuda_latent_gradient(rf_device *device, const rf_latent_gradient *op)
     rfi_gemm_list<gradient_epilogue, 1> list = {};
     if (!cuda)
         return;
-    if (!rfi_fuses(cuda) || back->dx.rows == 0 || back->dx.cols == 0 || back->accumulate ||
-        back->gate_kind != RF_GATE_NONE || !same_place(back->dx, op->latent.dz)) {
+    if (!rfi_fuses(device, back) || back->dx.rows == 0 || back->dx.cols == 0 || back->accumulate ||
+        back->gate_kind != RF_GATE_NONE || !rfi_same_place(back->dx, op->latent.dz)) {
         rf_parts_latent_gradient(device, op);
         return;
     }

@@ -85,7 +85,7 @@ enum {
     RFI_LAYOUTS = 32, /* different lists of spans that one device may meet */
     RFI_RECORDINGS = 8,
     RFI_RETIRED = 32,
-    RFI_COUNTERS = 1024, /* of each trial                                    */
+    RFI_COUNTERS = 2048, /* of each trial                                    */
     RFI_TRIALS_MAX = 1024,
 };
 
@@ -137,8 +137,9 @@ struct rfi_cuda {
     int n_layouts;
     rfi_recording recordings[RFI_RECORDINGS];
 
-    rfi_blas *blas; /* NULL: this machine has none */
+    rfi_blas *blas; /* NULL: this machine has none, or nothing asked for it yet */
     rfi_dnn *dnn;
+    bool has_no_blas; /* it was looked for */
 };
 
 /* The device's state when it is well; NULL when something failed before: then an operation does nothing. */

@@ -58,23 +58,24 @@ __device__ inline float rfi_penalty_scale(const rf_penalty &op, float norm)
 
 /* ------------------------------------------------------------------ who multiplies */
 
-/* Whether compounds are done in one go. */
-static inline bool rfi_fuses(const rfi_cuda *cuda)
+/* Whether a product is one of our own, and a compound with it done in one go. Ours are made for the small matrices of these networks:
+ * latency, not arithmetic, is what they save. A large one goes to cuBLASLt where that is found and the construction leaves the
+ * choice, which depends on nothing else. */
+bool rfi_multiplies_itself(rf_device *device, int64_t rows, int64_t cols, int64_t depth);
+
+static inline bool rfi_fuses(rf_device *device, const rf_affine *op)
 {
-    return rfi_is_fused(cuda) && !cuda->blas;
+    return rfi_multiplies_itself(device, op->y.rows, op->y.cols, op->x.data ? op->x.cols : 0);
 }
 
-/* Our own products are made for the small matrices of these networks: latency, not arithmetic, is what they save. A large one
- * goes to cuBLASLt where it is there and the construction leaves the choice. */
-static const double RFI_LARGE_PRODUCT = 4e9;
-
-static inline bool rfi_multiplies_itself(const rfi_cuda *cuda, int64_t rows, int64_t cols, int64_t depth)
+static inline bool rfi_fuses(rf_device *device, const rf_affine_back *op)
 {
-    if (!cuda->blas)
-        return true;
-    if (cuda->construction != RF_CONSTRUCTION_AUTO)
-        return cuda->construction == RF_CONSTRUCTION_FUSED;
-    return 2.0 * (double)rows * (double)cols * (double)depth < RFI_LARGE_PRODUCT;
+    return rfi_multiplies_itself(device, op->dx.rows, op->dx.cols, op->dy.cols);
+}
+
+static inline bool rfi_same_place(const rf_mat &a, const rf_mat &b)
+{
+    return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
 }
 
 /* ------------------------------------------------------------------ plain: cuBLASLt */

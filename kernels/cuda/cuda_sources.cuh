@@ -8,8 +8,8 @@
 
 #include "kernels/cuda/cuda_reduce.cuh"
 
-/* The span that column `at` of an encoded row belongs to. */
-__device__ inline rf_span rfi_span_at(const rfi_layout &layout, int32_t at)
+/* The number of the span that column `at` of an encoded row belongs to. */
+__device__ inline int32_t rfi_span_number(const rfi_layout &layout, int32_t at)
 {
     int32_t low = 0, high = layout.n_spans - 1;
     while (low < high) {
@@ -19,7 +19,7 @@ __device__ inline rf_span rfi_span_at(const rfi_layout &layout, int32_t at)
         else
             high = middle - 1;
     }
-    return layout.spans[low];
+    return low;
 }
 
 /* The weight row that entry i of a coded row stands for, and its share: slot i / n_spans, span i % n_spans. */
@@ -54,7 +54,7 @@ __device__ inline void rfi_add_coded(const rf_update &op, const rfi_layout &layo
                                      int32_t col, int32_t cols, const rfi_trials &trials)
 {
     const int32_t slot = k / layout.width, at = k % layout.width, rows = op.coded.b.rows;
-    const rf_span span = rfi_span_at(layout, at);
+    const rf_span span = layout.spans[rfi_span_number(layout, at)];
     const float *scalars = rfi_at(op.coded.scalars, trials);
     const uint16_t *codes = rfi_at(op.coded.codes, trials);
     for (int32_t first = 0; first < rows; first += RFI_WARP) {

@@ -12,8 +12,9 @@ enum { STRIP = 128, VECTOR_COLS = 32, VECTOR_ROWS = 8 };
 
 /* ------------------------------------------------------------------ a matrix */
 
-/* A warp takes one row of w and a strip of its columns: what its gradient lacks after the dense sources, then Adam. */
-__global__ void update_row_kernel(rf_update op, rfi_layout layout, const float *shared_gradient,
+/* A warp takes one row of w and a strip of its columns: what its gradient lacks after the dense sources, then Adam; by its next scalars
+ * where nobody has moved them on yet. */
+__global__ void update_row_kernel(rf_update op, rfi_layout layout, const float *shared_gradient, bool ticks,
                                   rfi_trials trials)
 {
     RF_SHARED(float, sums, STRIP);
@@ -26,13 +27,16 @@ __global__ void update_row_kernel(rf_update op, rfi_layout layout, const float *
     __syncwarp();
     rfi_add_sources(op, layout, sums, k, col, cols, trials);
     __syncwarp();
-    const rf_adam adam = rfi_adam_of(op.adam, trials);
+    rf_adam adam = rfi_adam_of(op.adam, trials);
+    if (ticks)
+        rf_adam_scalars(&adam.power1, &adam.power2, adam.lr, adam.beta1, adam.beta2, &adam.rate, &adam.root);
     for (int32_t c = (int32_t)threadIdx.x; c < cols; c += RFI_WARP)
         rfi_update_weight(op, (int64_t)k * op.cols + col + c, sums[c], adam, trials);
 }
 
 static void update_plain(rf_device *device, const rf_update *op, const rfi_layout *layout)
 {
+    const rf_adam *put_off = static_cast<const rfi_cuda *>(device->self)->learn.adam;
     const size_t n = (size_t)op->rows * (size_t)op->cols;
     float *gradient = nullptr;
     if (op->n_dense > 0) {
@@ -49,7 +53,7 @@ static void update_plain(rf_device *device, const rf_update *op, const rfi_layou
         rfi_blas_run(device, &product);
     }
     RFI_LAUNCH(device, update_row_kernel, op->rows, rfi_divide_up(op->cols, STRIP), RFI_WARP, 0, *op, *layout,
-               (const float *)gradient);
+               (const float *)gradient, put_off && put_off == op->adam);
 }
 
 void rfi_cuda_update(rf_device *device, const rf_update *op)
@@ -63,7 +67,7 @@ void rfi_cuda_update(rf_device *device, const rf_update *op)
         return;
     for (int32_t d = 0; d < op->n_dense; d++)
         depth += op->dense[d].a.rows;
-    if (rfi_multiplies_itself(cuda, op->rows, op->cols, depth))
+    if (rfi_multiplies_itself(device, op->rows, op->cols, depth))
         rfi_fused_update(device, op, &layout);
     else
         update_plain(device, op, &layout);
@@ -110,7 +114,7 @@ void rfi_cuda_updates_begin(rf_device *device, rf_adam *adam)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda)
         return;
-    if (rfi_fuses(cuda)) /* cuBLASLt's products are followed by Adam at once */
+    if (rfi_is_fused(cuda)) /* else every update is followed by Adam at once */
         rfi_fused_updates_begin(device, adam);
     else
         rfi_cuda_adam_tick(device, adam);
@@ -121,7 +125,7 @@ void rfi_cuda_updates_end(rf_device *device, const rf_step_tick *op)
     const rfi_cuda *cuda = rfi_ready(device);
     if (!cuda)
         return;
-    if (rfi_fuses(cuda))
+    if (rfi_is_fused(cuda))
         rfi_fused_updates_end(device, op);
     else
         rfi_cuda_step_tick(device, op);

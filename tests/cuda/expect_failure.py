@@ -17,6 +17,8 @@ for program in programs:
             said += line
             if b"[  FAILED  ]" in line:
                 running.kill()
+    if b"CUDA side" in said or b"cannot be used" in said:
+        sys.exit(f"{program} did not run on the plugin:\n{said.decode(errors='replace')[-2000:]}")
     if b"[  FAILED  ]" in said:
         continue
     if b"test(s)" not in said and running.returncode > 0:

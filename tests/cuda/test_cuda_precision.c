@@ -138,7 +138,7 @@ static void compare(errors *worst, const matrix *y, const term *terms, int n_ter
     for (int i = 0; i < n_terms; i++)
         depth += depth_of(&terms[i]);
     const double size = sqrt((double)depth) / 3.0;
-    for (int32_t r = 0; r<y->host.rows; r += y->host.rows> 40 ? 3 : 1)
+    for (int32_t r = 0; r < y->host.rows; r += y->host.rows > 40 ? 3 : 1)
         for (int32_t c = 0; c < y->host.cols; c++) {
             double rounded = 0.0, exact = 0.0;
             for (int i = 0; i < n_terms; i++)
@@ -251,6 +251,108 @@ static void what_is_not_a_finite_number_stays_so(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ large products */
+
+/* Two layers, whose second is small; rows, inputs and columns of the first make a large product on the emulated GPU. */
+enum { LARGE_ROWS = 400, LARGE_INPUTS = 600, LARGE_COLS = 512, SMALL_COLS = 7 };
+
+typedef struct layers {
+    float x[LARGE_ROWS * LARGE_INPUTS], w1[LARGE_INPUTS * LARGE_COLS], y1[LARGE_ROWS * LARGE_COLS];
+    float w2[LARGE_COLS * SMALL_COLS], y2[LARGE_ROWS * SMALL_COLS], d1[LARGE_ROWS * LARGE_COLS];
+    float m[LARGE_INPUTS * LARGE_COLS], v[LARGE_INPUTS * LARGE_COLS];
+    float m2[LARGE_COLS * SMALL_COLS], v2[LARGE_COLS * SMALL_COLS];
+    rf_adam adam;
+    uint32_t step;
+} layers;
+
+static void random_floats(float *out, size_t n, uint32_t what)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = rf_uniform_open(rf_philox_u32((rf_draw){.seed = 4, .purpose = what}, (uint32_t)i)) - 0.5f;
+}
+
+/* Forward, back and the updates of both weights; what is there afterwards. */
+static layers *learned_on(rf_construction construction)
+{
+    rf_error err = {0};
+    layers *host = calloc(1, sizeof *host), *at = NULL;
+    const rf_device_options options = {.n_threads = 1, .construction = construction};
+    assert_non_null(host);
+    random_floats(host->x, LARGE_ROWS * LARGE_INPUTS, 1);
+    random_floats(host->w1, LARGE_INPUTS * LARGE_COLS, 2);
+    random_floats(host->w2, LARGE_COLS * SMALL_COLS, 3);
+    host->adam = (rf_adam){.power1 = 1, .power2 = 1, .lr = 1e-3f, .beta1 = 0.5f, .beta2 = 0.9f, .eps = 1e-8f};
+    assert_ok(rf_device_open_with(&gpu, "cuda:0", &options, &err));
+    assert_ok(rf_device_alloc(gpu, (void **)&at, sizeof *at, &err));
+    assert_ok(rf_device_write(gpu, at, host, sizeof *at, &err));
+    const rf_ops *ops = gpu->ops;
+    const rf_mat x = {at->x, LARGE_ROWS, LARGE_INPUTS, LARGE_INPUTS},
+                 w1 = {at->w1, LARGE_INPUTS, LARGE_COLS, LARGE_COLS},
+                 y1 = {at->y1, LARGE_ROWS, LARGE_COLS, LARGE_COLS},
+                 w2 = {at->w2, LARGE_COLS, SMALL_COLS, SMALL_COLS},
+                 y2 = {at->y2, LARGE_ROWS, SMALL_COLS, SMALL_COLS},
+                 d1 = {at->d1, LARGE_ROWS, LARGE_COLS, LARGE_COLS};
+    ops->affine(gpu, &(rf_affine){.y = y1, .x = x, .w = w1, .relu = true});
+    ops->affine(gpu, &(rf_affine){.y = y2, .x = y1, .w = w2});
+    ops->affine_back(
+        gpu, &(rf_affine_back){.dx = d1, .dy = y2, .w = w2, .gate = y1, .gate_kind = RF_GATE_POSITIVE});
+    ops->updates_begin(gpu, &at->adam);
+    ops->update(gpu, &(rf_update){.w = at->w2,
+                                  .m = at->m2,
+                                  .v = at->v2,
+                                  .rows = LARGE_COLS,
+                                  .cols = SMALL_COLS,
+                                  .n_dense = 1,
+                                  .dense = {{y1, y2}},
+                                  .adam = &at->adam});
+    ops->update(gpu, &(rf_update){.w = at->w1,
+                                  .m = at->m,
+                                  .v = at->v,
+                                  .rows = LARGE_INPUTS,
+                                  .cols = LARGE_COLS,
+                                  .n_dense = 1,
+                                  .dense = {{x, d1}},
+                                  .adam = &at->adam});
+    ops->updates_end(gpu, &(rf_step_tick){.step = &at->step});
+    assert_ok(rf_device_read(gpu, host, at, sizeof *host, &err));
+    rf_device_free(gpu, at);
+    rf_device_close(gpu);
+    return host;
+}
+
+static double furthest(const float *a, const float *b, size_t n)
+{
+    double most = 0.0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    return most;
+}
+
+/* The stand-in sums as it does in the plain construction: the same bits tell who multiplied. */
+static void large_products_are_left_to_cublaslt_unless_somebody_chose(void **state)
+{
+    (void)state;
+    layers *plain = learned_on(RF_CONSTRUCTION_PLAIN), *chosen = learned_on(RF_CONSTRUCTION_AUTO);
+    assert_memory_equal(chosen->y1, plain->y1, sizeof plain->y1);
+    assert_memory_not_equal(chosen->y2, plain->y2, sizeof plain->y2);
+    assert_true(furthest(chosen->y2, plain->y2, LARGE_ROWS * SMALL_COLS) < 1e-4);
+    assert_true(furthest(chosen->w1, plain->w1, LARGE_INPUTS * LARGE_COLS) < 1e-5);
+    assert_true(furthest(chosen->w2, plain->w2, LARGE_COLS * SMALL_COLS) < 1e-5);
+    assert_memory_equal(&chosen->adam, &plain->adam, sizeof plain->adam);
+    assert_int_equal(chosen->step, 1);
+#if !defined(__SANITIZE_ADDRESS__) /* a large product takes long with every access checked */
+    free(chosen);
+    assert_int_equal(setenv("RF_EMU_NO_BLAS", "1", 1), 0);
+    chosen = learned_on(RF_CONSTRUCTION_AUTO);
+    assert_int_equal(unsetenv("RF_EMU_NO_BLAS"), 0);
+    assert_memory_not_equal(chosen->y1, plain->y1, sizeof plain->y1);
+    assert_true(furthest(chosen->y1, plain->y1, LARGE_ROWS * LARGE_COLS) < 1e-4);
+    assert_true(furthest(chosen->w1, plain->w1, LARGE_INPUTS * LARGE_COLS) < 1e-5);
+#endif
+    free(chosen);
+    free(plain);
+}
+
 /* ------------------------------------------------------------------ whole trainings */
 
 enum { SAMPLED = 400 };
@@ -270,10 +372,17 @@ static int count_equal(toy *t)
     return equal;
 }
 
+/* Mean losses of the first steps and of the rest; rows whose b equals a. */
+typedef struct outcome {
+    double before, after;
+    int equal;
+} outcome;
+
 /* Steps enough to learn something at rates that are high for that. */
-static int train_on(const char *device, rf_model_kind kind, rf_precision with, int64_t steps)
+static outcome train_on(const char *device, rf_model_kind kind, rf_precision with, int64_t steps)
 {
     toy t;
+    outcome out;
     rf_error err = {0};
     const rf_device_options options = {.n_threads = 1, .precision = with};
     const rf_model_class *type = rf_model_class_find(kind);
@@ -285,17 +394,17 @@ static int train_on(const char *device, rf_model_kind kind, rf_precision with, i
     assert_ok(type->create(&t.model, &t.setup, &err));
     assert_ok(type->attach(t.model, &t.rows, &err));
     toy_train(&t, 20);
-    const double before = t.model->epoch.mean.generator;
+    out.before = t.model->epoch.mean.generator;
     toy_train(&t, steps - 20);
-    const double after = t.model->epoch.mean.generator;
-    assert_true(isfinite(before) && isfinite(after));
+    out.after = t.model->epoch.mean.generator;
+    assert_true(isfinite(out.before) && isfinite(out.after));
     if (kind == RF_MODEL_TVAE)
-        assert_true(after < 0.9 * before);
-    const int equal = count_equal(&t);
-    print_message("%s %s: b = a in %d of %d rows, loss %.3f to %.3f\n", device, names[with], equal,
-                  (int)SAMPLED, before, after);
+        assert_true(out.after < 0.9 * out.before);
+    out.equal = count_equal(&t);
+    print_message("%s %s: b = a in %d of %d rows, loss %.3f to %.3f\n", device, names[with], out.equal,
+                  (int)SAMPLED, out.before, out.after);
     toy_end(&t);
-    return equal;
+    return out;
 }
 
 static void a_training_in_every_precision_learns_what_the_cpu_learns(void **state)
@@ -308,9 +417,14 @@ static void a_training_in_every_precision_learns_what_the_cpu_learns(void **stat
     static const int64_t steps[] = {110, 80};
 #endif
     for (int k = 0; k < 2; k++) {
-        const int cpu = train_on("cpu", kinds[k], RF_PRECISION_3XTF32, steps[k]);
-        for (int p = 0; p < RF_PRECISION_COUNT; p++)
-            assert_true(train_on("cuda:0", kinds[k], (rf_precision)p, steps[k]) > cpu - SAMPLED / 10);
+        const outcome cpu = train_on("cpu", kinds[k], RF_PRECISION_3XTF32, steps[k]);
+        for (int p = 0; p < RF_PRECISION_COUNT; p++) {
+            const outcome cuda = train_on("cuda:0", kinds[k], (rf_precision)p, steps[k]);
+            assert_near(cuda.after, cpu.after, 0.05 + 0.1 * fabs(cpu.after - cpu.before));
+            /* Two networks that chase each other have not come that far in so few steps. */
+            if (kinds[k] == RF_MODEL_TVAE)
+                assert_true(cuda.equal > cpu.equal - SAMPLED / 10);
+        }
     }
 }
 
@@ -319,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_round_their_operands_and_nothing_else),
         cmocka_unit_test(what_is_not_a_finite_number_stays_so),
+        cmocka_unit_test(large_products_are_left_to_cublaslt_unless_somebody_chose),
         cmocka_unit_test(a_training_in_every_precision_learns_what_the_cpu_learns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

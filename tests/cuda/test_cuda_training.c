@@ -317,7 +317,7 @@ static void a_failure_while_rows_are_made_is_told(void **state)
 static void a_fused_step_has_few_kernels(void **state)
 {
     (void)state;
-    static const int64_t most[] = {24, 13};
+    static const int64_t most[] = {20, 12};
     for (int k = 0; k < KINDS; k++) {
         toy t;
         start_on(&t, kinds[k], "cuda:0", RF_CONSTRUCTION_FUSED);

@@ -11,7 +11,12 @@ enum {
     ENTRIES = 7,
     TRIALS = 3,
     RING = 4,
-    SHARED_FLOATS = ROWS * INPUTS
+    SHARED_FLOATS = ROWS * INPUTS,
+    FIRST = 31, /* the generator: its layers, its noise, its output */
+    SECOND = 7,
+    NOISE = 9,
+    LOGITS = 33,
+    X = SECOND + FIRST + NOISE
 };
 
 /* One trial's memory. The input x is shared by all. */
@@ -23,6 +28,14 @@ typedef struct slab {
         bias_v[HIDDEN], a[ROWS * HIDDEN], h[ROWS * HIDDEN];
     float mask[ROWS * HIDDEN], d[ROWS * HIDDEN], mean[HIDDEN], rstd[HIDDEN], gamma[HIDDEN], beta[HIDDEN];
     float head[HIDDEN], head_bias, coef[ROWS], score[ROWS], loss, ring[RING], fill[64];
+    float x[ROWS * X], first_w[NOISE * FIRST], second_w[(FIRST + NOISE) * SECOND], out_w[X * LOGITS];
+    float first_a[ROWS * FIRST], second_a[ROWS * SECOND], logits[ROWS * LOGITS];
+    float dx[ROWS * (SECOND + FIRST)], da[ROWS * (SECOND + FIRST)];
+    float dout[ROWS * LOGITS], out[ROWS * LOGITS], dlogits[ROWS * LOGITS], condition_loss;
+    int32_t condition_span[2], n_rows;
+    float scalars[ROWS * 2], sigma[2], dsigma[2], reconstruction, pulled[ROWS * LOGITS], dh[ROWS * FIRST];
+    uint16_t codes[ROWS * 3];
+    float generator_vector[2][6][FIRST]; /* of each layer: gamma, beta, mean, rstd, dgamma, dbeta */
 } slab;
 
 static void fill(float *out, size_t n, uint32_t what, int32_t trial)
@@ -42,6 +55,25 @@ static void slab_start(slab *s, int32_t trial)
     fill(s->beta, HIDDEN, 4, trial);
     fill(s->head, HIDDEN, 5, trial);
     fill(s->coef, ROWS, 6, trial);
+    fill(s->x, ROWS * X, 8, trial);
+    fill(s->first_w, NOISE * FIRST, 9, trial);
+    fill(s->second_w, (FIRST + NOISE) * SECOND, 10, trial);
+    fill(s->out_w, X * LOGITS, 11, trial);
+    fill(s->generator_vector[0][0], 2 * 6 * FIRST, 12, trial);
+    fill(s->dout, ROWS * LOGITS, 13, trial);
+    fill(s->out, ROWS * LOGITS, 14, trial);
+    fill(s->scalars, ROWS * 2, 15, trial);
+    s->sigma[0] = 0.25f;
+    s->sigma[1] = 0.5f + 0.125f * (float)trial;
+    s->n_rows = ROWS - 1 - trial;
+    s->condition_span[0] = 1;
+    s->condition_span[1] = 3;
+    for (int32_t r = 0; r < ROWS; r++) {
+        s->columns[r] = (r + trial) % 2;
+        s->entries[r] = s->columns[r] ? 10 + r % 18 : (r + 3 * trial) % 10;
+        for (int32_t i = 0; i < 3; i++)
+            s->codes[3 * r + i] = (uint16_t)((r + trial) % 3);
+    }
     s->step = 4;
     s->adam = (rf_adam){.power1 = 1,
                         .power2 = 1,
@@ -49,6 +81,104 @@ static void slab_start(slab *s, int32_t trial)
                         .beta1 = 0.5f,
                         .beta2 = 0.9f,
                         .eps = 1e-8f};
+}
+
+/* What the generator's logits are: 33 of them, two codes with conditions. */
+static const rf_span spans[] = {{RF_SPAN_SCALAR, 0, 1, 0, -1, 0},
+                                {RF_SPAN_CODE, 1, 10, 0, 0, 0},
+                                {RF_SPAN_SCALAR, 11, 1, 1, -1, 0},
+                                {RF_SPAN_CODE, 12, 18, 1, 1, 10},
+                                {RF_SPAN_CODE, 30, 3, 2, -1, 0}};
+static const rf_layout layout = {.n_spans = 5,
+                                 .width = LOGITS,
+                                 .n_scalars = 2,
+                                 .n_codes = 3,
+                                 .n_conditions = 2,
+                                 .condition_width = 28,
+                                 .spans = spans};
+
+static rf_batchnorm_batches norm_of(slab *at, int l, rf_mat h, rf_mat a)
+{
+    float(*vector)[FIRST] = at->generator_vector[l];
+    return (rf_batchnorm_batches){
+        .n = 1,
+        .batch = {
+            {.h = h, .a = a, .gamma = vector[0], .beta = vector[1], .mean = vector[2], .rstd = vector[3]}}};
+}
+
+static rf_batchnorm_relu_back norm_back_of(slab *at, int l, const rf_batchnorm_batches *norm, rf_mat da,
+                                           rf_mat dh)
+{
+    const rf_batchnorm_relu *op = &norm->batch[0];
+    return (rf_batchnorm_relu_back){.da = da,
+                                    .dh = dh,
+                                    .h = op->h,
+                                    .a = op->a,
+                                    .gamma = op->gamma,
+                                    .mean = op->mean,
+                                    .rstd = op->rstd,
+                                    .dgamma = at->generator_vector[l][4],
+                                    .dbeta = at->generator_vector[l][5]};
+}
+
+/* The generator's way there, and back. */
+static void generator_of(rf_device *device, slab *at)
+{
+    const int32_t hidden = SECOND + FIRST;
+    const rf_mat x = {at->x, ROWS, X, X}, z = {at->x + hidden, ROWS, NOISE, X},
+                 h1 = {at->x + SECOND, ROWS, FIRST, X}, h2 = {at->x, ROWS, SECOND, X},
+                 behind = {at->x + SECOND, ROWS, FIRST + NOISE, X}, a1 = {at->first_a, ROWS, FIRST, FIRST},
+                 a2 = {at->second_a, ROWS, SECOND, SECOND}, logits = {at->logits, ROWS, LOGITS, LOGITS};
+    const rf_mat dx = {at->dx, ROWS, hidden, hidden}, dh1 = {at->dx + SECOND, ROWS, FIRST, hidden},
+                 dh2 = {at->dx, ROWS, SECOND, hidden}, da1 = {at->da + SECOND, ROWS, FIRST, hidden},
+                 da2 = {at->da, ROWS, SECOND, hidden}, dlogits = {at->dlogits, ROWS, LOGITS, LOGITS};
+    const rf_batchnorm_batches norm1 = norm_of(at, 0, h1, a1), norm2 = norm_of(at, 1, h2, a2);
+    device->ops->generate(
+        device,
+        &(rf_generate){
+            .n_layers = 2,
+            .layer = {{{.y = a1, .x = z, .w = {at->first_w, NOISE, FIRST, FIRST}}, norm1},
+                      {{.y = a2, .x = behind, .w = {at->second_w, FIRST + NOISE, SECOND, SECOND}}, norm2}},
+            .output = {.y = logits, .x = x, .w = {at->out_w, X, LOGITS, LOGITS}}});
+    device->ops->generate_back(
+        device,
+        &(rf_generate_back){
+            .activate = {.dlogits = dlogits,
+                         .dout = {at->dout, ROWS, LOGITS, LOGITS},
+                         .out = {at->out, ROWS, LOGITS, LOGITS},
+                         .logits = logits,
+                         .layout = &layout,
+                         .tau = 0.2f,
+                         .entries = at->entries,
+                         .columns = at->columns,
+                         .condition_span = at->condition_span,
+                         .loss = &at->condition_loss},
+            .n_layers = 2,
+            .output = {.dx = dx, .dy = dlogits, .w = {at->out_w, hidden, LOGITS, LOGITS}},
+            .layer = {
+                {norm_back_of(at, 1, &norm2, da2, dh2),
+                 {.dx = dh1, .dy = da2, .w = {at->second_w, FIRST, SECOND, SECOND}, .accumulate = true}},
+                {.norm = norm_back_of(at, 0, &norm1, da1, dh1)}}});
+}
+
+/* The generator's logits as if they were the autoencoder's. */
+static void autoencoder_of(rf_device *device, slab *at)
+{
+    const rf_mat pulled = {at->pulled, ROWS, LOGITS, LOGITS};
+    device->ops->reconstruct_gradient(
+        device, &(rf_reconstruct_gradient){.reconstruct = {.dlogits = pulled,
+                                                           .logits = {at->logits, ROWS, LOGITS, LOGITS},
+                                                           .layout = &layout,
+                                                           .scalars = at->scalars,
+                                                           .codes = at->codes,
+                                                           .sigma = at->sigma,
+                                                           .dsigma = at->dsigma,
+                                                           .loss = &at->reconstruction,
+                                                           .factor = 2.0f,
+                                                           .n = &at->n_rows},
+                                           .back = {.dx = {at->dh, ROWS, FIRST, FIRST},
+                                                    .dy = pulled,
+                                                    .w = {at->out_w, FIRST, LOGITS, LOGITS}}});
 }
 
 /* A step in small: a product, a normalisation, dropout, a head with its loss, an update. `at` is the first trial's slab on the device. */
@@ -60,6 +190,8 @@ static void step_of(rf_device *device, slab *at, float *x, uint32_t trial)
     const rf_mat h = {at->h, ROWS, HIDDEN, HIDDEN}, mask = {at->mask, ROWS, HIDDEN, HIDDEN},
                  d = {at->d, ROWS, HIDDEN, HIDDEN};
     const rf_noise noise = {.seed = 9, .step = &at->step, .purpose = RF_DRAW_DROPOUT_D1, .trial = trial};
+    generator_of(device, at);
+    autoencoder_of(device, at);
     ops->affine(device, &(rf_affine){.y = a, .x = input, .w = w, .bias = at->bias});
     ops->batchnorm_relu(
         device,
@@ -133,6 +265,9 @@ static void a_trial_among_others_equals_the_same_trial_alone(void **state)
         }
         assert_memory_not_equal(together[0].w, together[1].w, sizeof alone.w);
         assert_memory_not_equal(together[0].mask, together[1].mask, sizeof alone.mask);
+        assert_memory_not_equal(together[0].da, together[1].da, sizeof alone.da);
+        assert_true(together[0].condition_loss != together[1].condition_loss);
+        assert_true(together[0].reconstruction != together[1].reconstruction);
     }
 }
 

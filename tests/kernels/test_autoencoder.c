@@ -95,7 +95,30 @@ static double slope(const reconstruct_data *d, double *x)
     return (up - down) / 2e-6;
 }
 
-static void check_reconstruct(const int32_t *widths, int32_t n_spans, int32_t rows, int32_t n)
+/* The reconstruction and the product behind it, whose dx is what `wanted` dlogits give. */
+static void run_gradient(rig_state *rig, const rf_reconstruct *reconstruct, const double *wanted,
+                         int32_t hidden)
+{
+    const int32_t rows = reconstruct->logits.rows, width = reconstruct->logits.cols;
+    const rf_mat dx = rig_mat(rig, rows, hidden, hidden + 1), h = rig_mat(rig, rows, hidden, hidden);
+    const rf_reconstruct_gradient op = {.reconstruct = *reconstruct,
+                                        .back = {.dx = dx,
+                                                 .dy = reconstruct->dlogits,
+                                                 .w = rig_mat(rig, hidden, width, width),
+                                                 .gate = h,
+                                                 .gate_kind = RF_GATE_POSITIVE}};
+    double *sums = calloc((size_t)rows * (size_t)hidden, sizeof *sums);
+    for (int32_t r = 0; r < rows; r++)
+        for (int32_t k = 0; k < hidden; k++)
+            for (int32_t c = 0; c < width && h.data[r * h.ld + k] > 0.0f; c++)
+                sums[r * hidden + k] += wanted[r * width + c] * (double)op.back.w.data[k * width + c];
+    rig_run(rig, RIG_OP(reconstruct_gradient, &op));
+    rig_near("dx", dx, sums, 2e-4, 1e-4);
+    free(sums);
+}
+
+/* hidden > 0: with the product behind it, to so many columns. */
+static void check_reconstruct(const int32_t *widths, int32_t n_spans, int32_t rows, int32_t n, int32_t hidden)
 {
     rig_state rig;
     rig_layout layout;
@@ -127,7 +150,10 @@ static void check_reconstruct(const int32_t *widths, int32_t n_spans, int32_t ro
         wanted[i] = slope(&d, &d.logits[i]);
     for (int32_t j = 0; j < n_scalars; j++)
         dsigma[j] = slope(&d, &d.sigma[j]);
-    rig_run(&rig, RIG_OP(reconstruct, &op));
+    if (hidden > 0)
+        run_gradient(&rig, &op, wanted, hidden);
+    else
+        rig_run(&rig, RIG_OP(reconstruct, &op));
     rig_near("dlogits", op.dlogits, wanted, 1e-5, 1e-4);
     rig_near_vector("dsigma", op.dsigma, dsigma, n_scalars, 1e-4, 1e-4);
     assert_near((double)*op.loss, reconstruct_loss(&d), 1e-3);
@@ -138,10 +164,21 @@ static void check_reconstruct(const int32_t *widths, int32_t n_spans, int32_t ro
 static void reconstruct_meets_finite_differences(void **state)
 {
     (void)state;
-    check_reconstruct(mixed, 6, 33, 33);
-    check_reconstruct(mixed, 6, 31, 7);
-    check_reconstruct(scalars, 3, 7, 7);
-    check_reconstruct(codes, 3, 3, 1);
+    check_reconstruct(mixed, 6, 33, 33, 0);
+    check_reconstruct(mixed, 6, 31, 7, 0);
+    check_reconstruct(scalars, 3, 7, 7, 0);
+    check_reconstruct(codes, 3, 3, 1, 0);
+}
+
+static void the_product_behind_the_reconstruction_meets_plain_loops(void **state)
+{
+    (void)state;
+    check_reconstruct(mixed, 6, 33, 33, 31);
+    check_reconstruct(mixed, 6, 31, 7, 33);
+    check_reconstruct(mixed, 6, 40, 20, 1);
+    check_reconstruct(scalars, 3, 7, 7, 1);
+    check_reconstruct(codes, 3, 3, 1, 70);       /* cut along the depth */
+    check_reconstruct(scalars, 3, 100, 90, 257); /* wide tiles: by its parts */
 }
 
 /* ------------------------------------------------------------------ divergence */
@@ -315,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reparameterise_draws_around_mu),
         cmocka_unit_test(reconstruct_meets_finite_differences),
+        cmocka_unit_test(the_product_behind_the_reconstruction_meets_plain_loops),
         cmocka_unit_test(latent_back_meets_finite_differences),
         cmocka_unit_test(decode_picks_the_largest_and_clips),
         cmocka_unit_test(decode_writes_to_the_slot_that_the_counter_names),

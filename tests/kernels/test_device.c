@@ -44,7 +44,7 @@ static void names_that_cannot_be_opened_say_why(void **state)
     assert_fails(rf_device_open(&device, "gpu", 1, &err), RF_USAGE, "auto, cpu, cuda");
     assert_fails(rf_device_open(&device, "cuda:x", 1, &err), RF_USAGE, "cuda:x");
     assert_fails(rf_device_open(&device, "cuda:", 1, &err), RF_USAGE, "cuda:");
-    assert_fails(rf_device_open(&device, "cuda", 1, &err), RF_DEVICE, "no CUDA side");
+    assert_fails(rf_device_open(&device, "cuda", 1, &err), RF_DEVICE, "ROWFORGE_CUDA_LIBRARY is none");
     assert_fails(rf_device_open(&device, "cuda:1", 1, &err), RF_DEVICE, "cuda:1");
     setenv("ROWFORGE_CPU", "mmx", 1);
     assert_fails(rf_device_open(&device, "cpu", 1, &err), RF_USAGE, "baseline");

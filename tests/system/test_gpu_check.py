@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -39,6 +40,14 @@ class GpuCheck(Case):
         self.assertIn("EMULATED", page[0])
         self.assertIn("EMULATED", page[-1])
         self.assertEqual(sorted(os.listdir(self.folder)), ["gpu-check-emulated.json", "gpu-check.txt"])
+
+    def test_a_real_gpu_meets_every_kernel_test_that_the_emulated_one_does(self):
+        with open(os.path.join(ROOT, "tests", "cuda", "CMakeLists.txt"), encoding="utf-8") as file:
+            fused = re.search(r"foreach\(test ([a-z_ ]+)\)\s+rf_emulated_test\(\$\{test\} fused\)", file.read())
+        with open(os.path.join(ROOT, "script", "gpu-check"), encoding="utf-8") as file:
+            run = file.read()
+        for name in fused[1].split() + ["test_model_step", "test_cuda_trials", "test_cuda_sizes"]:
+            self.assertIn(f'"{name}"', run)
 
     def test_what_was_done_is_not_done_again(self):
         status, out, err = self.check("--out", self.folder, "--part", "sample", "--limit", "1")
