@@ -97,6 +97,17 @@ rf_code rf_alloc_array(void **out, size_t count, size_t size, const char *what, 
     return RF_OK;
 }
 
+/* The pages that realloc would move are small ones. */
+static void *move_to_long(void *from, size_t n_bytes, size_t size)
+{
+    void *memory = rf_malloc_long(size);
+    if (memory && n_bytes)
+        memcpy(memory, from, n_bytes);
+    if (memory)
+        rf_free(from);
+    return memory;
+}
+
 rf_code rf_grow_array(void **array, size_t *capacity, size_t needed, size_t size, const char *what,
                       rf_error *err)
 {
@@ -108,7 +119,8 @@ rf_code rf_grow_array(void **array, size_t *capacity, size_t needed, size_t size
     size_t bytes = 0;
     void *grown = NULL;
     if (!__builtin_mul_overflow(wanted, size, &bytes))
-        grown = rf_realloc(*array, bytes);
+        grown =
+            bytes < LONG_BYTES ? rf_realloc(*array, bytes) : move_to_long(*array, *capacity * size, bytes);
     if (!grown)
         return no_memory(err, what, wanted, size);
     *array = grown;
