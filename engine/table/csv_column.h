@@ -6,6 +6,7 @@
 #ifndef RF_ENGINE_TABLE_CSV_COLUMN_H
 #define RF_ENGINE_TABLE_CSV_COLUMN_H
 
+#include "engine/table/csv_batch.h"
 #include "engine/table/csv_parse.h"
 #include "engine/table/csv_tile.h"
 
@@ -18,6 +19,7 @@ typedef struct rfi_block_count {
     rfi_dict *dicts;       /* (n_columns) of this block; NULL: the columns' own are used  */
     int64_t bad_quote_row; /* the first with a cell that goes on after its closing quote; INT64_MAX: none */
     int32_t bad_quote_column;
+    rfi_batch batch; /* of the column that is being read */
 } rfi_block_count;
 
 /* Room for n_rows in the arrays of the columns being read; the rows that were there stay. */

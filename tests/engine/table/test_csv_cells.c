@@ -336,7 +336,7 @@ static void digits_are_those_of_the_exact_formatter(void **state)
 
 static const char *const token_texts[] = {"", "NA", "null"};
 static const size_t token_lengths[] = {0, 2, 4};
-static const rfi_tokens tokens = {.n = 3, .texts = token_texts, .lengths = token_lengths};
+static const rfi_tokens tokens = {.n = 3, .texts = token_texts, .lengths = token_lengths, .longest = 4};
 
 static void codes_follow_the_first_appearance(void **state)
 {
