@@ -64,6 +64,19 @@ void *rf_malloc_long(size_t size)
     return memory;
 }
 
+void rf_touch_long(void *memory, size_t size, size_t offset, size_t n_bytes)
+{
+#if defined(MADV_POPULATE_WRITE)
+    const size_t end = n_bytes < size - offset ? offset + n_bytes : size;
+    size_t page = (offset + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+    for (; size >= LONG_BYTES && page < end; page += LARGE_PAGE_BYTES)
+        madvise((char *)memory + page, size - page < LARGE_PAGE_BYTES ? size - page : LARGE_PAGE_BYTES,
+                MADV_POPULATE_WRITE);
+#else
+    (void)memory, (void)size, (void)offset, (void)n_bytes;
+#endif
+}
+
 void *rf_realloc(void *pointer, size_t size)
 {
     if (must_fail() || size >= largest_bytes)

@@ -422,10 +422,10 @@ bool rfi_dict_front_rests(rfi_dict *dict)
 
 /* ---- whole dictionaries -------------------------------------------------------------------- */
 
-void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t *map)
+void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t first, int32_t *map)
 {
     const char *limit = from->n ? from->bytes + from->offsets[from->n] : NULL;
-    for (int32_t code = 0; code < from->n; code += RFI_DICT_BATCH) {
+    for (int32_t code = first; code < from->n; code += RFI_DICT_BATCH) {
         rfi_dict_text texts[RFI_DICT_BATCH];
         const int n = from->n - code < RFI_DICT_BATCH ? from->n - code : RFI_DICT_BATCH;
         for (int i = 0; i < n; i++)

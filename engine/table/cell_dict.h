@@ -166,8 +166,8 @@ bool rfi_dict_front_rests(rfi_dict *dict);
 
 /* ---- whole dictionaries -------------------------------------------------------------------- */
 
-/* Adds the texts of `from` in its order; map (from->n) gives their codes here. */
-void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t *map);
+/* Adds the texts of `from` in its order, those before `first` left out; map (from->n) gives their codes here. */
+void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t first, int32_t *map);
 
 /* The finished texts; the rest is freed. The arrays are cut to size and belong to the caller (rf_free). */
 rf_code rfi_dict_finish(rfi_dict *dict, rf_dict *out, rf_error *err) RF_MUST_CHECK;

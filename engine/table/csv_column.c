@@ -8,6 +8,8 @@
 #include "engine/table/csv_texts.h"
 #include "engine/table/datetime.h"
 
+enum { TOUCH_AHEAD = 8, TOUCH_SPREAD = 64 }; /* blocks */
+
 /* ---- room ---------------------------------------------------------------------------------- */
 
 static size_t cell_bytes(const rfi_column_read *column)
@@ -56,6 +58,20 @@ void rfi_columns_trim(rfi_csv_read *read, int64_t n_rows)
             column->values = cells;
     }
     read->rows_room = n_rows;
+}
+
+/* Columns of one width would all begin a page in the same block: each has another distance. */
+void rfi_columns_touch(const rfi_csv_read *read, int64_t first_row, int64_t n_rows)
+{
+    for (int32_t c = 0; c < read->file->n_columns; c++) {
+        const rfi_column_read *column = &read->columns[c];
+        const int64_t row = first_row + (TOUCH_AHEAD + c % TOUCH_SPREAD) * n_rows;
+        if (column->as == RFI_READ_NOT || row >= read->rows_room)
+            continue;
+        void *cells = column->as == RFI_READ_TEXTS ? (void *)column->codes : (void *)column->values;
+        const size_t size = cell_bytes(column);
+        rf_touch_long(cells, (size_t)read->rows_room * size, (size_t)row * size, (size_t)n_rows * size);
+    }
 }
 
 /* ---- one run ------------------------------------------------------------------------------- */
@@ -306,16 +322,16 @@ static void read_datetimes(const column_run *run, const char *format, double *va
 
 /* ---- the choice ---------------------------------------------------------------------------- */
 
-void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_cells *cells,
+void rfi_column_read_tile(rfi_block_count *block, int32_t column, rfi_dict *dict, const rfi_csv_cells *cells,
                           int64_t first_row)
 {
     const rfi_csv_read *read = block->read;
-    rfi_column_read *to = &read->columns[column];
+    const rfi_column_read *to = &read->columns[column];
     column_run run = {.block = block,
                       .read = read,
                       .cells = cells,
                       .facts = &block->facts[column],
-                      .dict = block->dicts ? &block->dicts[column] : &to->dict,
+                      .dict = dict,
                       .column = column,
                       .first_row = first_row};
     if (to->as == RFI_READ_NUMBERS)
