@@ -13,6 +13,8 @@ void rfi_batch_open(rfi_batch *batch, rfi_dict *dict, int32_t *codes)
 
 void rfi_batch_flush(rfi_batch *batch)
 {
+    if (batch->n == 0)
+        return;
     rfi_dict_code_texts(batch->dict, batch->texts, batch->n);
     for (int i = 0; i < batch->n; i++) {
         batch->codes[batch->cells[i]] = batch->texts[i].code;
