@@ -316,7 +316,7 @@ static int32_t find_or_keep(rfi_dict *dict, const rfi_dict_text *in)
         dict->has_tokens = true;
         return RFI_CODE_TOKEN(token);
     }
-    if ((uint64_t)dict->n * 3 >= (uint64_t)dict->slot_mask * 2 && !grow(dict))
+    if ((uint64_t)dict->n * 4 >= (uint64_t)dict->slot_mask * 3 && !grow(dict))
         dict->failed = true;
     code = keep(dict, text, length);
     if (code >= 0)
