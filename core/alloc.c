@@ -64,6 +64,19 @@ void *rf_malloc_long(size_t size)
     return memory;
 }
 
+void rf_touch_long(void *memory, size_t size, size_t offset, size_t n_bytes)
+{
+#if defined(MADV_POPULATE_WRITE)
+    const size_t end = n_bytes < size - offset ? offset + n_bytes : size;
+    size_t page = (offset + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+    for (; size >= LONG_BYTES && page < end; page += LARGE_PAGE_BYTES)
+        madvise((char *)memory + page, size - page < LARGE_PAGE_BYTES ? size - page : LARGE_PAGE_BYTES,
+                MADV_POPULATE_WRITE);
+#else
+    (void)memory, (void)size, (void)offset, (void)n_bytes;
+#endif
+}
+
 void *rf_realloc(void *pointer, size_t size)
 {
     if (must_fail() || size >= largest_bytes)
@@ -97,6 +110,17 @@ rf_code rf_alloc_array(void **out, size_t count, size_t size, const char *what, 
     return RF_OK;
 }
 
+/* The pages that realloc would move are small ones. */
+static void *move_to_long(void *from, size_t n_bytes, size_t size)
+{
+    void *memory = rf_malloc_long(size);
+    if (memory && n_bytes)
+        memcpy(memory, from, n_bytes);
+    if (memory)
+        rf_free(from);
+    return memory;
+}
+
 rf_code rf_grow_array(void **array, size_t *capacity, size_t needed, size_t size, const char *what,
                       rf_error *err)
 {
@@ -108,7 +132,8 @@ rf_code rf_grow_array(void **array, size_t *capacity, size_t needed, size_t size
     size_t bytes = 0;
     void *grown = NULL;
     if (!__builtin_mul_overflow(wanted, size, &bytes))
-        grown = rf_realloc(*array, bytes);
+        grown =
+            bytes < LONG_BYTES ? rf_realloc(*array, bytes) : move_to_long(*array, *capacity * size, bytes);
     if (!grown)
         return no_memory(err, what, wanted, size);
     *array = grown;

@@ -23,6 +23,10 @@ void rf_free(void *pointer);
  * the first touch of each small one costs as much as a few hundred numbers. */
 void *rf_malloc_long(size_t size);
 
+/* Of an array of `size` bytes from there: asks for the large pages that begin in `n_bytes` from `offset` on, before they are
+ * written. What they hold stays. Advice only. */
+void rf_touch_long(void *memory, size_t size, size_t offset, size_t n_bytes);
+
 /* count * size bytes, zeroed, at a 64-byte boundary; on failure *out is NULL, the code NO_MEMORY and
  * the message names `what` ("the mixture of column age") and the bytes that were asked for. */
 rf_code rf_alloc_array(void **out, size_t count, size_t size, const char *what, rf_error *err) RF_MUST_CHECK;

@@ -4,7 +4,7 @@
 
 /* ---------------------------------------------------------------- UTF-8 */
 
-/* Length of the leading run of ASCII, in whole words of eight bytes. */
+/* Length of the leading run of ASCII; short of it when less than a word of eight bytes is left. */
 static size_t ascii_words(const char *text, size_t length)
 {
     const uint64_t high_bits = 0x8080808080808080u;
@@ -18,8 +18,8 @@ static size_t ascii_words(const char *text, size_t length)
     for (; at + 8 <= length; at += 8) {
         uint64_t word;
         memcpy(&word, text + at, sizeof word);
-        if (word & high_bits)
-            break;
+        if (word & high_bits) /* the lowest byte is the first: buf.c asserts it */
+            return at + (size_t)__builtin_ctzll(word & high_bits) / 8;
     }
     return at;
 }

@@ -12,8 +12,9 @@ enum {
     FRONT_MAX = 512,
     FRONT_PER_SLOT = 4, /* room in front, so that few texts share a place */
     FRONT_PATIENCE = 64,
-    FRONT_TRIALS = 32,   /* factors, until no two texts share a place */
-    FAR_SLOTS = 1 << 15, /* more do not stay in a core's caches      */
+    FRONT_TRIALS = 32, /* factors, until no two texts share a place */
+    REST_TEXTS = 4096, /* fewer texts are worth asking the front for */
+    REST_TILES = 15,
     SHORT_TEXT = RFI_DICT_SHORT,
     TEXTS_MAX = INT32_MAX - 1,
 };
@@ -36,6 +37,8 @@ int32_t rfi_tokens_find(const rfi_tokens *tokens, const char *text, size_t lengt
     }
     while (length && is_blank(text[length - 1]))
         length--;
+    if (length > tokens->longest)
+        return -1;
     for (int32_t j = 0; j < tokens->n; j++)
         if (tokens->lengths[j] == length && memcmp(tokens->texts[j], text, length) == 0)
             return j;
@@ -232,10 +235,9 @@ static bool grow(rfi_dict *dict)
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* Keeps the text under the next code; gives RFI_CODE_EMPTY, and is failed for good, without memory. */
-static int32_t keep(rfi_dict *dict, const char *text, size_t length)
+/* Room for one more text; false, and the dictionary is failed for good, without memory. */
+static bool make_room(rfi_dict *dict, size_t used, size_t length)
 {
-    const size_t used = dict->n ? (size_t)dict->offsets[dict->n] : 0;
     void *offsets = dict->offsets, *bytes = dict->bytes;
     dict->full |= dict->n >= TEXTS_MAX;
     dict->failed |= dict->full;
@@ -246,7 +248,15 @@ static int32_t keep(rfi_dict *dict, const char *text, size_t length)
     if (!dict->failed)
         dict->failed = rf_grow_array(&bytes, &dict->bytes_capacity, used + length, 1, "", NULL) != RF_OK;
     dict->bytes = bytes;
-    if (dict->failed)
+    return !dict->failed;
+}
+
+/* Keeps the text under the next code; gives RFI_CODE_EMPTY without memory. */
+static int32_t keep(rfi_dict *dict, const char *text, size_t length)
+{
+    const size_t used = dict->n ? (size_t)dict->offsets[dict->n] : 0;
+    const bool fits = (size_t)dict->n + 2 <= dict->offsets_capacity && used + length <= dict->bytes_capacity;
+    if ((!fits || dict->failed || dict->n >= TEXTS_MAX) && !make_room(dict, used, length))
         return RFI_CODE_EMPTY;
     if (length)
         memcpy(dict->bytes + used, text, length);
@@ -259,6 +269,11 @@ static bool has_text(const rfi_dict *dict, int32_t code, const char *text, size_
 {
     const size_t begin = (size_t)dict->offsets[code], end = (size_t)dict->offsets[code + 1];
     return end - begin == length && memcmp(dict->bytes + begin, text, length) == 0;
+}
+
+static inline uint32_t tag_of(const rfi_dict_text *in)
+{
+    return (uint32_t)(in->hash >> 32);
 }
 
 /* The code in the slots, or RFI_CODE_EMPTY. */
@@ -284,20 +299,24 @@ static int32_t quoted_token(rfi_dict *dict, int32_t token, const char *text, siz
 }
 
 /* A text that the front did not know. */
-static int32_t find_or_keep(rfi_dict *dict, uint64_t hash, const char *text, size_t length, bool quoted)
+static int32_t find_or_keep(rfi_dict *dict, const rfi_dict_text *in)
 {
-    const uint32_t tag = (uint32_t)(hash >> 32);
+    const char *const text = in->text;
+    const size_t length = in->length;
+    const uint32_t tag = tag_of(in);
+    if (in->likely >= 0 && has_text(dict, in->likely, text, length))
+        return in->likely;
     int32_t code = find_slot(dict, tag, text, length);
     if (code >= 0)
         return code;
     const int32_t token = rfi_tokens_find(dict->tokens, text, length);
-    if (token >= 0 && quoted)
+    if (token >= 0 && in->quoted)
         return quoted_token(dict, token, text, length);
     if (token >= 0) {
         dict->has_tokens = true;
         return RFI_CODE_TOKEN(token);
     }
-    if ((uint64_t)dict->n * 2 >= dict->slot_mask && !grow(dict))
+    if ((uint64_t)dict->n * 4 >= (uint64_t)dict->slot_mask * 3 && !grow(dict))
         dict->failed = true;
     code = keep(dict, text, length);
     if (code >= 0)
@@ -314,59 +333,110 @@ static bool ready(rfi_dict *dict)
     return !dict->failed;
 }
 
-static uint64_t hash_of(const rfi_dict *dict, const char *text, size_t length, const uint64_t words[4])
-{
-    return length > SHORT_TEXT ? hash_long(dict->key, text, length)
-                               : fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
-}
-
-void rfi_dict_fetch(const rfi_dict *dict, const char *text, size_t length, const char *limit)
-{
-    uint64_t words[4] = {0};
-    if (dict->slot_mask < FAR_SLOTS)
-        return;
-    if (length <= SHORT_TEXT)
-        words_of(text, length, limit, words);
-    __builtin_prefetch(&dict->slots[(uint32_t)(hash_of(dict, text, length, words) >> 32) & dict->slot_mask]);
-}
-
 /* The code of a text that the front may hold, or already holds. */
-static int32_t front_code(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
+static int32_t front_code(rfi_dict *dict, const rfi_dict_text *in)
 {
     uint64_t words[4];
-    words_of(text, length, limit, words);
+    words_of(in->text, in->length, in->limit, words);
     const rfi_dict_front *front = &dict->front[rfi_dict_front_at(rfi_dict_view_of(dict), words)];
-    if (memcmp(front->words, words, sizeof words) == 0 && front->length == length &&
-        (front->code >= 0 || !quoted))
+    if (memcmp(front->words, words, sizeof words) == 0 && front->length == in->length &&
+        (front->code >= 0 || !in->quoted))
         return front->code;
-    const uint64_t hash = hash_of(dict, text, length, words);
-    const int32_t code = find_or_keep(dict, hash, text, length, quoted);
-    const bool plain = !quoted || rfi_tokens_find(dict->tokens, text, length) < 0;
-    if (plain && !dict->failed && !memchr(text, '"', length)) {
-        put_front(dict, words, length, code);
+    const int32_t code = find_or_keep(dict, in);
+    const bool plain = !in->quoted || rfi_tokens_find(dict->tokens, in->text, in->length) < 0;
+    if (plain && !dict->failed && !memchr(in->text, '"', in->length)) {
+        put_front(dict, words, in->length, code);
         settle_front(dict);
     }
     return code;
 }
 
-int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted)
+/* ---- texts together ------------------------------------------------------------------------ */
+
+static void fetch_slot(const rfi_dict *dict, rfi_dict_text *in)
 {
-    if (!ready(dict))
-        return RFI_CODE_EMPTY;
-    if (length <= RFI_DICT_FRONT)
-        return front_code(dict, text, length, limit, quoted);
-    return find_or_keep(dict, hash_long(dict->key, text, length), text, length, quoted);
+    uint64_t words[4];
+    if (in->length > SHORT_TEXT) {
+        in->hash = hash_long(dict->key, in->text, in->length);
+    } else {
+        words_of(in->text, in->length, in->limit, words);
+        in->hash = fold(words[0] ^ dict->key, words[1] ^ 0x9E3779B97F4A7C15u);
+    }
+    __builtin_prefetch(&dict->slots[tag_of(in) & dict->slot_mask]);
+}
+
+static void fetch_offset(const rfi_dict *dict, rfi_dict_text *in)
+{
+    const uint32_t tag = tag_of(in);
+    uint32_t at = tag & dict->slot_mask;
+    while (dict->slots[at].stored && dict->slots[at].tag != tag)
+        at = (at + 1) & dict->slot_mask;
+    in->likely = dict->slots[at].stored ? STORED(dict->slots[at].stored) : -1;
+    if (in->likely >= 0)
+        __builtin_prefetch(&dict->offsets[in->likely]);
+}
+
+static void fetch_bytes(const rfi_dict *dict, const rfi_dict_text *in)
+{
+    enum { LINE = 64 };
+    if (in->likely < 0)
+        return;
+    const char *bytes = dict->bytes + dict->offsets[in->likely];
+    __builtin_prefetch(bytes);
+    if (in->length > LINE / 2)
+        __builtin_prefetch(bytes + LINE);
+}
+
+/* What a text finds likely stays right: texts keep their codes, whatever the texts before it add. */
+void rfi_dict_code_texts(rfi_dict *dict, rfi_dict_text *texts, int n)
+{
+    if (!ready(dict)) {
+        for (int i = 0; i < n; i++)
+            texts[i].code = RFI_CODE_EMPTY;
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        fetch_slot(dict, &texts[i]);
+    for (int i = 0; i < n; i++)
+        fetch_offset(dict, &texts[i]);
+    for (int i = 0; i < n; i++)
+        fetch_bytes(dict, &texts[i]);
+    for (int i = 0; i < n; i++)
+        texts[i].code = dict->front_rests || texts[i].length > RFI_DICT_FRONT ? find_or_keep(dict, &texts[i])
+                                                                              : front_code(dict, &texts[i]);
+}
+
+void rfi_dict_note_front(rfi_dict *dict, int64_t n_unknown, int64_t n)
+{
+    if (dict->n > REST_TEXTS && n_unknown > n - n / 4)
+        dict->front_rests = REST_TILES;
+}
+
+bool rfi_dict_front_rests(rfi_dict *dict)
+{
+    if (!dict->front_rests)
+        return false;
+    dict->front_rests--;
+    return true;
 }
 
 /* ---- whole dictionaries -------------------------------------------------------------------- */
 
-void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t *map)
+void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t first, int32_t *map)
 {
     const char *limit = from->n ? from->bytes + from->offsets[from->n] : NULL;
-    for (int32_t code = 0; code < from->n; code++) {
-        const char *text = from->bytes + from->offsets[code];
-        const size_t length = (size_t)(from->offsets[code + 1] - from->offsets[code]);
-        map[code] = rfi_dict_code_quoted(dict, text, length, limit);
+    for (int32_t code = first; code < from->n; code += RFI_DICT_BATCH) {
+        rfi_dict_text texts[RFI_DICT_BATCH];
+        const int n = from->n - code < RFI_DICT_BATCH ? from->n - code : RFI_DICT_BATCH;
+        for (int i = 0; i < n; i++)
+            texts[i] =
+                (rfi_dict_text){.text = from->bytes + from->offsets[code + i],
+                                .limit = limit,
+                                .length = (size_t)(from->offsets[code + i + 1] - from->offsets[code + i]),
+                                .quoted = true};
+        rfi_dict_code_texts(dict, texts, n);
+        for (int i = 0; i < n; i++)
+            map[code + i] = texts[i].code;
     }
     dict->has_tokens |= from->has_tokens;
     dict->failed |= from->failed;

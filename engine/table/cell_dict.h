@@ -28,6 +28,7 @@ typedef struct rfi_tokens {
     int32_t n;
     const char *const *texts;
     const size_t *lengths;
+    size_t longest;
     bool with_digits; /* one might be taken for a number or a date: ask for tokens first */
 } rfi_tokens;
 
@@ -64,6 +65,7 @@ typedef struct rfi_dict {
     uint64_t front_factor; /* of places in front                                          */
     int32_t n_evicted;     /* texts that lost their place in front since it was put in order */
     int32_t patience;      /* how many may do so                                          */
+    int32_t front_rests;   /* so many tiles are read without it: it knew too few texts    */
     bool has_tokens;       /* a token was met without quotes */
     bool failed;           /* memory ran out: sticky, codes are RFI_CODE_EMPTY from then on */
     bool full;             /* more than 2^31 texts: sticky too */
@@ -126,27 +128,46 @@ static inline const rfi_dict_front *rfi_dict_find_front(rfi_dict_view view, cons
     return differ == 0 ? found : NULL;
 }
 
-int32_t rfi_dict_code_slow(rfi_dict *dict, const char *text, size_t length, const char *limit, bool quoted);
+/* A text that is to be coded. */
+typedef struct rfi_dict_text {
+    const char *text, *limit; /* `limit` is the end of what may be read behind it */
+    size_t length;            /* 1 or more                                        */
+    bool quoted;              /* it stood in quotes                               */
+    int32_t code;             /* the answer                                       */
+    int32_t likely;           /* the dictionary's own: what the tag says, or -1   */
+    uint64_t hash;
+} rfi_dict_text;
 
-/* The code of a text that is not empty; `limit` is the end of what may be read behind it. */
+/* The codes of some texts, in their order. Of a large dictionary nothing is in a core's caches, and one text after another
+ * would wait for its slot, its offset and its bytes in turn; here they are all fetched together. */
+enum { RFI_DICT_BATCH = 64 };
+void rfi_dict_code_texts(rfi_dict *dict, rfi_dict_text *texts, int n);
+
+/* One text alone. */
 static inline int32_t rfi_dict_code(rfi_dict *dict, const char *text, size_t length, const char *limit)
 {
-    return rfi_dict_code_slow(dict, text, length, limit, false);
+    rfi_dict_text one = {.text = text, .limit = limit, .length = length};
+    rfi_dict_code_texts(dict, &one, 1);
+    return one.code;
 }
 
 /* The same for a text that stood in quotes. */
 static inline int32_t rfi_dict_code_quoted(rfi_dict *dict, const char *text, size_t length, const char *limit)
 {
-    return rfi_dict_code_slow(dict, text, length, limit, true);
+    rfi_dict_text one = {.text = text, .limit = limit, .length = length, .quoted = true};
+    rfi_dict_code_texts(dict, &one, 1);
+    return one.code;
 }
 
-/* Fetches what the look-up of a text will need, when that is far away. For several texts before the first look-up. */
-void rfi_dict_fetch(const rfi_dict *dict, const char *text, size_t length, const char *limit);
+/* Tells how many of a tile's n cells came to the dictionary because the front did not know them. When nearly all of many
+ * texts are new, the front rests: it would be asked in vain. True while it does. */
+void rfi_dict_note_front(rfi_dict *dict, int64_t n_unknown, int64_t n);
+bool rfi_dict_front_rests(rfi_dict *dict);
 
 /* ---- whole dictionaries -------------------------------------------------------------------- */
 
-/* Adds the texts of `from` in its order; map (from->n) gives their codes here. */
-void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t *map);
+/* Adds the texts of `from` in its order, those before `first` left out; map (from->n) gives their codes here. */
+void rfi_dict_merge(rfi_dict *dict, const rfi_dict *from, int32_t first, int32_t *map);
 
 /* The finished texts; the rest is freed. The arrays are cut to size and belong to the caller (rf_free). */
 rf_code rfi_dict_finish(rfi_dict *dict, rf_dict *out, rf_error *err) RF_MUST_CHECK;

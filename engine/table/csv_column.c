@@ -8,6 +8,8 @@
 #include "engine/table/csv_texts.h"
 #include "engine/table/datetime.h"
 
+enum { TOUCH_AHEAD = 8, TOUCH_SPREAD = 64 }; /* blocks */
+
 /* ---- room ---------------------------------------------------------------------------------- */
 
 static size_t cell_bytes(const rfi_column_read *column)
@@ -58,6 +60,20 @@ void rfi_columns_trim(rfi_csv_read *read, int64_t n_rows)
     read->rows_room = n_rows;
 }
 
+/* Columns of one width would all begin a page in the same block: each has another distance. */
+void rfi_columns_touch(const rfi_csv_read *read, int64_t first_row, int64_t n_rows)
+{
+    for (int32_t c = 0; c < read->file->n_columns; c++) {
+        const rfi_column_read *column = &read->columns[c];
+        const int64_t row = first_row + (TOUCH_AHEAD + c % TOUCH_SPREAD) * n_rows;
+        if (column->as == RFI_READ_NOT || row >= read->rows_room)
+            continue;
+        void *cells = column->as == RFI_READ_TEXTS ? (void *)column->codes : (void *)column->values;
+        const size_t size = cell_bytes(column);
+        rf_touch_long(cells, (size_t)read->rows_room * size, (size_t)row * size, (size_t)n_rows * size);
+    }
+}
+
 /* ---- one run ------------------------------------------------------------------------------- */
 
 /* A column in a tile. */
@@ -69,6 +85,7 @@ typedef struct column_run {
     rfi_dict *dict; /* of texts */
     int32_t column;
     int64_t first_row;
+    int64_t n_unknown; /* texts that were not in front */
 } column_run;
 
 typedef struct raw_cell {
@@ -177,47 +194,82 @@ static void read_numbers(column_run *run, double *values)
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-static int32_t read_text_slowly(void *arg, int64_t i)
+static void add_uncoded(const column_run *run, int64_t i)
 {
-    const column_run *run = arg;
-    const raw_cell raw = cell_at(run->cells, i);
-    if (raw.length == 0)
-        return RFI_CODE_EMPTY;
-    if (raw.text[0] != '"' && !run->read->file->syntax.latin1)
-        return rfi_dict_code(run->dict, raw.text, raw.length, run->cells->limit);
+    run->block->batch.codes[i] = RFI_CODE_EMPTY;
+    run->facts->n_uncoded++;
+}
+
+/* Broken, or longer than the batch keeps: its text lives only until the next one is decoded. */
+static void add_decoded(const column_run *run, raw_cell raw, int64_t i)
+{
+    rfi_batch *batch = &run->block->batch;
     const rfi_csv_cell cell = decode(run, raw, run->first_row + i);
     if (cell.length == 0) {
         run->facts->n_quoted_missing += cell.quoted;
-        return RFI_CODE_EMPTY;
+        add_uncoded(run, i);
+        return;
     }
-    if (cell.quoted)
-        return rfi_dict_code_quoted(run->dict, cell.text, cell.length, cell.text + cell.length);
-    return rfi_dict_code(run->dict, cell.text, cell.length, cell.text + cell.length);
+    rfi_batch_add(batch, i, cell.text, cell.length, cell.text + cell.length, cell.quoted);
+    rfi_batch_flush(batch);
 }
 
-/* Quotes inside of a cell in quotes lead astray, but to nothing worse than a useless look. */
-static void fetch_text(void *arg, int64_t i)
+static void add_text(void *arg, int64_t i)
 {
     const column_run *run = arg;
+    rfi_batch *batch = &run->block->batch;
     const raw_cell raw = cell_at(run->cells, i);
-    const size_t quote = raw.length > 2 && raw.text[0] == '"';
-    if (raw.length)
-        rfi_dict_fetch(run->dict, raw.text + quote, raw.length - 2 * quote, run->cells->limit);
+    if (raw.length == 0) {
+        add_uncoded(run, i);
+    } else if (raw.text[0] != '"') {
+        rfi_batch_add(batch, i, raw.text, raw.length, run->cells->limit, false);
+    } else if (raw.length < 3 || raw.text[raw.length - 1] != '"') {
+        add_decoded(run, raw, i);
+    } else if (!memchr(raw.text + 1, '"', raw.length - 2)) {
+        rfi_batch_add(batch, i, raw.text + 1, raw.length - 2, run->cells->limit, true);
+        run->facts->n_quoted++;
+    } else if (rfi_batch_add_doubled(batch, i, raw.text + 1, raw.length - 2)) {
+        run->facts->n_quoted++;
+    } else {
+        add_decoded(run, raw, i);
+    }
+}
+
+static void add_unknown_text(void *arg, int64_t i)
+{
+    column_run *run = arg;
+    run->n_unknown++;
+    add_text(arg, i);
+}
+
+/* The bytes are no UTF-8 yet. */
+static void add_latin1(const column_run *run, int64_t i)
+{
+    const raw_cell raw = cell_at(run->cells, i);
+    if (raw.length == 0)
+        add_uncoded(run, i);
+    else
+        add_decoded(run, raw, i);
 }
 
 static void read_texts(column_run *run, int32_t *codes)
 {
     const rfi_text_road road = {
-        .cells = *run->cells, .dict = run->dict, .door = read_text_slowly, .soon = fetch_text, .arg = run};
+        .cells = *run->cells, .dict = run->dict, .door = add_unknown_text, .arg = run};
     rfi_text_facts seen = {0};
-    if (!run->read->file->syntax.latin1)
+    rfi_batch_open(&run->block->batch, run->dict, codes);
+    if (run->read->file->syntax.latin1) {
+        for (int64_t i = 0; i < run->cells->n; i++)
+            add_latin1(run, i);
+    } else if (rfi_dict_front_rests(run->dict)) {
+        for (int64_t i = 0; i < run->cells->n; i++)
+            add_text(run, i);
+    } else {
         rfi_texts_read(&road, codes, &seen);
-    for (int64_t i = 0; run->read->file->syntax.latin1 && i < run->cells->n; i++) {
-        codes[i] = read_text_slowly(run, i); /* the bytes are no UTF-8 yet */
-        seen.n_uncoded += codes[i] < 0;
+        rfi_dict_note_front(run->dict, run->n_unknown, run->cells->n);
     }
     run->facts->n_quoted += seen.n_quoted;
-    run->facts->n_uncoded += seen.n_uncoded;
+    run->facts->n_uncoded += seen.n_uncoded + rfi_batch_close(&run->block->batch);
 }
 
 /* ---- datetimes ----------------------------------------------------------------------------- */
@@ -270,16 +322,16 @@ static void read_datetimes(const column_run *run, const char *format, double *va
 
 /* ---- the choice ---------------------------------------------------------------------------- */
 
-void rfi_column_read_tile(rfi_block_count *block, int32_t column, const rfi_csv_cells *cells,
+void rfi_column_read_tile(rfi_block_count *block, int32_t column, rfi_dict *dict, const rfi_csv_cells *cells,
                           int64_t first_row)
 {
     const rfi_csv_read *read = block->read;
-    rfi_column_read *to = &read->columns[column];
+    const rfi_column_read *to = &read->columns[column];
     column_run run = {.block = block,
                       .read = read,
                       .cells = cells,
                       .facts = &block->facts[column],
-                      .dict = block->dicts ? &block->dicts[column] : &to->dict,
+                      .dict = dict,
                       .column = column,
                       .first_row = first_row};
     if (to->as == RFI_READ_NUMBERS)

@@ -5,18 +5,20 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "engine/table/csv_digits.h"
+#include "engine/table/csv_quote.h"
 #include "engine/table/csv_slots.h"
 #include "engine/table/datetime.h"
 
 enum {
-    LONGEST_MISSING = 4,   /* bytes of the longest default token               */
     COPY_BYTES = 32,       /* short texts are copied so many bytes at once;
                               behind every buffer there is room                */
+    COPY_LONGEST = 256,    /* in steps of so many                              */
     DATETIME_BYTES = 512,  /* a formatted datetime, quoted                     */
     BLOCK_CELLS = 1 << 15, /* formatted by one task: a few hundred kilobytes   */
     TILE_SLOTS = 2048,     /* numbers that wait for their rows in the first cache */
     TILE_ROWS = 64,
     TILE_ROWS_MIN = 8,
+    FAR_BYTES = 256 << 10,
 };
 
 struct rfi_formatter {
@@ -38,6 +40,7 @@ typedef struct cell_format {
     const int32_t *codes;
     int64_t *offsets; /* texts: (dict.n + 2) into bytes; quoted and ended, the missing one first */
     char *bytes;
+    bool far; /* they do not stay in a core's caches */
     rfi_slot_format slot;
     char *missing; /* quoted and ended */
     size_t n_missing;
@@ -48,60 +51,6 @@ typedef struct cell_format {
     size_t room; /* the longest cell, and COPY_BYTES */
 } cell_format;
 
-/* ---- quoting ------------------------------------------------------------------------------- */
-
-static bool is_missing_text(const char *text, size_t length, const rf_field *field)
-{
-    while (length && (*text == ' ' || *text == '\t')) {
-        text++;
-        length--;
-    }
-    while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
-        length--;
-    const size_t own = field->missing_text ? strlen(field->missing_text) : 0;
-    if (length > LONGEST_MISSING && length != own)
-        return false;
-    if (field->missing_text && own == length && memcmp(field->missing_text, text, length) == 0)
-        return true;
-    for (int32_t j = 0; j < rf_missing_default_n; j++)
-        if (strlen(rf_missing_default[j]) == length && memcmp(rf_missing_default[j], text, length) == 0)
-            return true;
-    return false;
-}
-
-static bool has_special(const char *text, size_t length, char delimiter)
-{
-    for (size_t i = 0; i < length; i++)
-        if (text[i] == delimiter || text[i] == '"' || text[i] == '\n' || text[i] == '\r')
-            return true;
-    return false;
-}
-
-/* In front of a file it would be read as the line that names the delimiter (csv_sniff.c). */
-static bool looks_like_sep_line(const char *text, size_t length)
-{
-    return (length == 4 || length == 5) && rf_text_equal_nocase(text, 4, "sep=");
-}
-
-/* out has room for 2 * length + 2 bytes. */
-static size_t put_text(char *out, const char *text, size_t length, bool quoted)
-{
-    size_t n = 0;
-    if (!quoted) {
-        if (length)
-            memcpy(out, text, length);
-        return length;
-    }
-    out[n++] = '"';
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"')
-            out[n++] = '"';
-        out[n++] = text[i];
-    }
-    out[n++] = '"';
-    return n;
-}
-
 /* ---- preparing a column -------------------------------------------------------------------- */
 
 /* All texts of the dictionary as they will stand in the file. */
@@ -109,29 +58,32 @@ static rf_code prepare_texts(cell_format *cell, const rf_dict *dict, char delimi
 {
     rf_code rc = RF_OK;
     const char *label = cell->field->label;
+    const char *own = cell->field->missing_text ? cell->field->missing_text : "";
+    const size_t n_own = strlen(own);
     size_t needed = COPY_BYTES + cell->n_missing, longest = cell->n_missing, n = cell->n_missing;
-    RF_TRY(RF_NEW_ARRAY(&cell->offsets, (size_t)dict->n + 2, label, err));
-    for (int32_t code = 0; code < dict->n; code++) {
-        const size_t length = (size_t)(dict->offsets[code + 1] - dict->offsets[code]);
-        needed += 2 * length + 2 + cell->n_end;
-    }
-    cell->bytes = rf_malloc(needed);
-    if (!cell->bytes)
+    if (dict->n)
+        needed +=
+            2 * (size_t)(dict->offsets[dict->n] - dict->offsets[0]) + (size_t)dict->n * (2 + cell->n_end);
+    cell->offsets = rf_malloc_long(((size_t)dict->n + 2) * sizeof *cell->offsets);
+    cell->bytes = rf_malloc_long(needed);
+    if (!cell->offsets || !cell->bytes)
         RF_TRY(rf_fail(err, RF_NO_MEMORY, "not enough memory for the texts of the column %.60s", label));
     memcpy(cell->bytes, cell->missing, n);
+    cell->offsets[0] = 0;
     for (int32_t code = 0; code < dict->n; code++) {
         size_t length;
         const char *text = rf_dict_text(dict, code, &length);
-        const bool quoted = cell->quoted || has_special(text, length, delimiter) ||
-                            is_missing_text(text, length, cell->field) || looks_like_sep_line(text, length);
+        const bool quoted = cell->quoted || rfi_quote_special(text, length, delimiter) ||
+                            rfi_quote_missing(text, length, own, n_own) || rfi_quote_sep_line(text, length);
         cell->offsets[code + 1] = (int64_t)n;
         const size_t begin = n;
-        n += put_text(cell->bytes + n, text, length, quoted);
-        memcpy(cell->bytes + n, cell->end, cell->n_end);
+        n += rfi_quote_put(cell->bytes + n, text, length, quoted);
+        memcpy(cell->bytes + n, cell->end, sizeof cell->end); /* there is room for both, needed or not */
         n += cell->n_end;
         longest = n - begin > longest ? n - begin : longest;
     }
     cell->offsets[dict->n + 1] = (int64_t)n;
+    cell->far = n > FAR_BYTES;
     memset(cell->bytes + n, 0, COPY_BYTES);
     cell->room = longest + COPY_BYTES;
 out:
@@ -168,7 +120,7 @@ static void prepare_numbers(cell_format *cell, const rfi_formatter *formatter)
     if (field->kind == RF_KIND_DATETIME) {
         cell->how = WRITE_DATETIME;
         cell->quoted |=
-            has_special(field->datetime_format, strlen(field->datetime_format), formatter->delimiter);
+            rfi_quote_special(field->datetime_format, strlen(field->datetime_format), formatter->delimiter);
         cell->room = DATETIME_BYTES + 32;
     }
 }
@@ -190,10 +142,10 @@ static rf_code prepare(cell_format *cell, const rfi_formatter *formatter, int32_
         cell->n_end = strlen(formatter->line_end);
         memcpy(cell->end, formatter->line_end, cell->n_end);
     }
-    RF_TRY(RF_NEW_ARRAY(&cell->missing, 2 * n + 4, field->label, err));
+    RF_TRY(RF_NEW_ARRAY(&cell->missing, 2 * n + RFI_QUOTE_ROOM, field->label, err));
     /* an empty line would be no row at all */
-    cell->n_missing =
-        put_text(cell->missing, missing, n, has_special(missing, n, formatter->delimiter) || (alone && !n));
+    cell->n_missing = rfi_quote_put(cell->missing, missing, n,
+                                    rfi_quote_special(missing, n, formatter->delimiter) || (alone && !n));
     memcpy(cell->missing + cell->n_missing, cell->end, cell->n_end);
     cell->n_missing += cell->n_end;
     if (column->codes)
@@ -279,7 +231,7 @@ static char *put_datetime(char *out, const cell_format *cell, double value)
                                               cell->field->utc_offset_s);
     if (!n)
         return put_missing(out, cell);
-    out += put_text(out, text, n, cell->quoted);
+    out += rfi_quote_put(out, text, n, cell->quoted);
     return put_bytes(out, cell->end, cell->n_end);
 }
 
@@ -303,24 +255,54 @@ typedef struct format_run {
     tile *tiles;
 } format_run;
 
-static void fill_tile(const tile *to, const format_run *run, int64_t row, int64_t n_rows)
+/* The texts of a tile are fetched all together: one after another, each row would wait for its own. Inline, or GCC takes it for a
+ * function without effect and leaves its calls away. */
+__attribute__((always_inline)) static inline void fetch_texts(const cell_format *cell, int64_t row,
+                                                              int64_t n_rows)
 {
-    for (int32_t c = 0; c < run->n_columns; c++)
-        if (run->cells[c].how == WRITE_SLOT)
-            rfi_slots_fill(&run->cells[c].slot, run->cells[c].values + row, n_rows, to->slots + c * to->rows,
-                           to->lengths + c * to->rows);
+    enum { LINE = 64 };
+    const int32_t *codes = cell->codes + row;
+    for (int64_t i = 0; i < n_rows; i++)
+        __builtin_prefetch(&cell->offsets[codes[i] + 1]);
+    for (int64_t i = 0; i < n_rows; i++) {
+        const int64_t begin = cell->offsets[codes[i] + 1], end = cell->offsets[codes[i] + 2];
+        __builtin_prefetch(cell->bytes + begin);
+        if (end - begin > LINE / 2)
+            __builtin_prefetch(cell->bytes + begin + LINE);
+    }
 }
 
+static void fill_tile(const tile *to, const format_run *run, int64_t row, int64_t n_rows)
+{
+    for (int32_t c = 0; c < run->n_columns; c++) {
+        const cell_format *cell = &run->cells[c];
+        if (cell->how == WRITE_SLOT)
+            rfi_slots_fill(&cell->slot, cell->values + row, n_rows, to->slots + c * to->rows,
+                           to->lengths + c * to->rows);
+        else if (cell->far)
+            fetch_texts(cell, row, n_rows);
+    }
+}
+
+static char *put_long(char *out, const char *text, size_t length)
+{
+    if (length > COPY_LONGEST)
+        return put_bytes(out, text, length);
+    for (size_t at = 0; at < length; at += COPY_BYTES)
+        memcpy(out + at, text + at, COPY_BYTES);
+    return out + length;
+}
+
+/* Steps of COPY_BYTES, of which most texts take one: there is room behind every text, and behind every cell. */
 static inline char *put_code(char *out, const cell_format *cell, int32_t code)
 {
     const int64_t *offset = &cell->offsets[code + 1];
     const char *text = cell->bytes + offset[0];
     const size_t length = (size_t)(offset[1] - offset[0]);
-    if (length <= COPY_BYTES) {
-        memcpy(out, text, COPY_BYTES);
-        return out + length;
-    }
-    return put_bytes(out, text, length);
+    if (__builtin_expect(length > COPY_BYTES, 0))
+        return put_long(out, text, length);
+    memcpy(out, text, COPY_BYTES);
+    return out + length;
 }
 
 /* Row `row`, the i-th of the tile. */
@@ -355,6 +337,7 @@ static inline char *put_row(char *out, const format_run *run, const tile *from, 
 
 /* ---- blocks of rows ------------------------------------------------------------------------ */
 
+/* Threads would fight over neighbouring buffers if each row wrote its size there. */
 static void format_task(void *arg, int64_t task)
 {
     const format_run *run = arg;
@@ -366,12 +349,15 @@ static void format_task(void *arg, int64_t task)
     for (int64_t row = begin; row < end; row += part->rows) {
         const int64_t n = end - row < part->rows ? end - row : part->rows;
         fill_tile(part, run, row, n);
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n;) {
             if ((!buf->data || buf->capacity - buf->size_bytes <= run->row_room) &&
                 !rf_buf_reserve(buf, run->row_room))
                 return;
-            buf->size_bytes =
-                (size_t)(put_row(buf->data + buf->size_bytes, run, part, row + i, i) - buf->data);
+            char *out = buf->data + buf->size_bytes;
+            const char *const last = buf->data + buf->capacity - run->row_room;
+            for (; i < n && out < last; i++)
+                out = put_row(out, run, part, row + i, i);
+            buf->size_bytes = (size_t)(out - buf->data);
         }
     }
 }
@@ -499,11 +485,11 @@ void rfi_formatter_header(const rfi_formatter *formatter, rf_buf *out)
     for (int32_t c = 0; c < n; c++) {
         const char *name = formatter->schema.fields[c].name ? formatter->schema.fields[c].name : "";
         const size_t length = strlen(name);
-        if (!rf_buf_reserve(out, 2 * length + 2))
+        if (!rf_buf_reserve(out, 2 * length + RFI_QUOTE_ROOM))
             return;
-        const bool quoted = has_special(name, length, formatter->delimiter) || (n == 1 && !length) ||
-                            looks_like_sep_line(name, length);
-        out->size_bytes += put_text(out->data + out->size_bytes, name, length, quoted);
+        const bool quoted = rfi_quote_special(name, length, formatter->delimiter) || (n == 1 && !length) ||
+                            rfi_quote_sep_line(name, length);
+        out->size_bytes += rfi_quote_put(out->data + out->size_bytes, name, length, quoted);
         rf_buf_append(out, c + 1 < n ? &formatter->delimiter : formatter->line_end,
                       c + 1 < n ? 1 : strlen(formatter->line_end));
     }

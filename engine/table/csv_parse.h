@@ -4,9 +4,9 @@
  * cell silently: what does not fit the way is counted, with the first row where it stood, and
  * csv_settle.h decides whether that is an error or whether the column is read again as texts.
  *
- * Blocks are read side by side. A block writes its own rows of each column, counts for itself, and has
- * dictionaries of its own, which are joined in the order of the file: codes, counts and errors are those
- * of one thread that reads from the start to the end.
+ * Blocks are read side by side. A block writes its own rows of each column, counts for itself, and has the codes of its
+ * reader's own dictionaries (csv_reader.h), which are joined in the order of the file: codes, counts and errors are those of
+ * one thread that reads from the start to the end.
  */
 #ifndef RF_ENGINE_TABLE_CSV_PARSE_H
 #define RF_ENGINE_TABLE_CSV_PARSE_H

@@ -35,7 +35,9 @@ static rf_code make_tokens(reading *r, rf_error *err)
         if (!texts[j][0])
             continue;
         r->token_texts[r->read.tokens.n] = texts[j];
-        r->token_lengths[r->read.tokens.n++] = strlen(texts[j]);
+        const size_t length = strlen(texts[j]);
+        r->token_lengths[r->read.tokens.n++] = length;
+        r->read.tokens.longest = length > r->read.tokens.longest ? length : r->read.tokens.longest;
         r->read.tokens.with_digits |= strpbrk(texts[j], "0123456789") != NULL;
     }
     r->read.tokens.texts = r->token_texts;

@@ -120,25 +120,44 @@ size_t rfi_csv_index_cells(uint32_t *ends, rfi_csv_marks *marks, const char *dat
 
 /* ---- one cell ------------------------------------------------------------------------------ */
 
+/* The top bit of each byte that is a quote, and maybe of bytes above one. */
+static inline uint64_t quotes_in(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u, differ = word ^ ones * '"';
+    return (differ - ones) & ~differ & ones << 7;
+}
+
+size_t rfi_csv_undouble(char *out, const char *text, size_t length)
+{
+    size_t from = 0, to = 0;
+    while (from < length) {
+        uint64_t word = 0;
+        size_t n = length - from;
+        if (n >= sizeof word)
+            memcpy(&word, text + from, n = sizeof word);
+        else
+            memcpy(&word, text + from, n);
+        memcpy(out + to, &word, sizeof word);
+        const uint64_t quotes = quotes_in(word);
+        const size_t kept = quotes ? (size_t)__builtin_ctzll(quotes) / 8 + 1 : n;
+        from += kept;
+        to += kept;
+        if (quotes && (from == length || text[from++] != '"'))
+            return SIZE_MAX;
+    }
+    return to;
+}
+
 /* Every quote inside must be doubled; the copy keeps one of each two. */
 static bool undouble(rfi_csv_cell *cell, rf_buf *scratch)
 {
-    const char *from = cell->text, *const end = from + cell->length;
     rf_buf_clear(scratch);
-    if (!rf_buf_reserve(scratch, cell->length))
+    if (!rf_buf_reserve(scratch, cell->length + RFI_CSV_UNDOUBLE_ROOM))
         return true; /* the caller sees scratch->failed */
-    char *to = scratch->data;
-    for (const char *quote; (quote = memchr(from, '"', (size_t)(end - from))); from = quote + 2) {
-        if (quote + 1 == end || quote[1] != '"')
-            return false;
-        memcpy(to, from, (size_t)(quote + 1 - from));
-        to += quote + 1 - from;
-    }
-    if (end > from)
-        memcpy(to, from, (size_t)(end - from));
+    const size_t length = rfi_csv_undouble(scratch->data, cell->text, cell->length);
     cell->text = scratch->data;
-    cell->length = (size_t)(to + (end - from) - scratch->data);
-    return true;
+    cell->length = length != SIZE_MAX ? length : 0;
+    return length != SIZE_MAX;
 }
 
 static bool has_high_byte(const char *text, size_t length)

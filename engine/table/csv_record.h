@@ -43,6 +43,11 @@ typedef struct rfi_csv_cell {
     bool quoted;
 } rfi_csv_cell;
 
+/* Makes one quote of each two; out has room for length + RFI_CSV_UNDOUBLE_ROOM. Returns the length of the result, SIZE_MAX
+ * when a quote stands alone. */
+enum { RFI_CSV_UNDOUBLE_ROOM = 8 };
+size_t rfi_csv_undouble(char *out, const char *text, size_t length);
+
 /* raw: the cell's bytes as they stand, a '\r' before the line end included when `last`. False when a
  * quoted cell does not end with its quote. Memory that ran out shows in scratch->failed. */
 bool rfi_csv_decode(rfi_csv_cell *cell, const char *raw, size_t length, bool last,

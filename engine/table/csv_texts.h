@@ -10,23 +10,22 @@
 #include "engine/table/cell_dict.h"
 #include "engine/table/csv_tile.h"
 
-/* The code of cell i, which is off the road. */
-typedef int32_t rfi_text_door(void *arg, int64_t i);
+/* Cell i is off the road: whoever is asked fills its place in codes, now or later, and counts it. */
+typedef void rfi_text_door(void *arg, int64_t i);
 
 typedef struct rfi_text_road {
     rfi_csv_cells cells;
     const rfi_dict *dict;
     rfi_text_door *door;
-    void (*soon)(void *arg, int64_t i); /* cell i will come to the door soon; or NULL */
     void *arg;
 } rfi_text_road;
 
 typedef struct rfi_text_facts {
-    int64_t n_quoted;  /* cells on the road that stood in quotes */
-    int64_t n_uncoded; /* cells without a code of their own      */
+    int64_t n_quoted;  /* cells on the road that stood in quotes  */
+    int64_t n_uncoded; /* cells on it without a code of their own */
 } rfi_text_facts;
 
-/* Fills codes (cells.n) and adds to *facts. */
+/* Fills codes (cells.n), but for cells that went through the door, and adds to *facts. */
 void rfi_texts_read(const rfi_text_road *road, int32_t *codes, rfi_text_facts *facts);
 
 /* For machines with AVX-512 (csv_texts_x86.c): chosen by the first, and leaves to the last what is no whole step. */

@@ -130,13 +130,8 @@ AVX512 void rfi_texts_read_avx512(const rfi_text_road *road, int32_t *codes, rfi
     for (; i + LANES <= n; i += LANES) {
         const __mmask8 off = read_lanes(cells, view, i, codes, facts);
         if (__builtin_expect(off != 0, 0)) {
-            for (uint32_t left = off; road->soon && left; left &= left - 1)
-                road->soon(road->arg, i + __builtin_ctz(left));
-            for (uint32_t left = off; left; left &= left - 1) {
-                const int64_t at = i + __builtin_ctz(left);
-                codes[at] = road->door(road->arg, at);
-                facts->n_uncoded += codes[at] < 0;
-            }
+            for (uint32_t left = off; left; left &= left - 1)
+                road->door(road->arg, i + __builtin_ctz(left));
             view = rfi_dict_view_of(road->dict);
         }
     }

@@ -27,8 +27,9 @@ static inline size_t rfi_csv_cell_length(const rfi_csv_cells *cells, int64_t i)
     return cells->ends[i] - (uint32_t)(cells->begins[i] + 1);
 }
 
-/* turned (n_columns + 1, room): column c of the cells' ends (n_rows, n_columns), and before the first column the ends that
- * stand before its cells; ends[-1] is one of those. */
-void rfi_csv_turn_ends(uint32_t *turned, size_t room, const uint32_t *ends, size_t n_rows, size_t n_columns);
+/* turned (n_columns + 1, room): behind its first row, column c of the cells' ends (n_rows, n_columns) is row c + 1; in front of a
+ * column stand the ends before its cells. Only columns `first` to `last` - 1 are turned; ends[-1] is there. */
+void rfi_csv_turn_ends(uint32_t *turned, size_t room, const uint32_t *ends, size_t n_rows, size_t n_columns,
+                       size_t first, size_t last);
 
 #endif

@@ -90,4 +90,25 @@ static inline void csv_kinds(const rf_table *table, rf_buf *out)
         rf_buf_printf(out, "%s%s", c ? " " : "", rf_kind_name(table->schema.fields[c].kind));
 }
 
+static inline void csv_assert_same(const rf_table *a, const rf_table *b)
+{
+    assert_int_equal(a->n_rows, b->n_rows);
+    assert_int_equal(a->schema.n_fields, b->schema.n_fields);
+    for (int32_t c = 0; c < a->schema.n_fields; c++) {
+        const rf_column *x = &a->columns[c], *y = &b->columns[c];
+        assert_int_equal(a->schema.fields[c].kind, b->schema.fields[c].kind);
+        assert_int_equal(a->schema.fields[c].decimals, b->schema.fields[c].decimals);
+        assert_int_equal(x->n_missing, y->n_missing);
+        if (x->values)
+            assert_memory_equal(x->values, y->values, (size_t)a->n_rows * sizeof *x->values);
+        if (!x->codes)
+            continue;
+        assert_memory_equal(x->codes, y->codes, (size_t)a->n_rows * sizeof *x->codes);
+        assert_int_equal(x->dict.n, y->dict.n);
+        assert_memory_equal(x->dict.offsets, y->dict.offsets,
+                            ((size_t)x->dict.n + 1) * sizeof *x->dict.offsets);
+        assert_memory_equal(x->dict.bytes, y->dict.bytes, (size_t)x->dict.offsets[x->dict.n]);
+    }
+}
+
 #endif

@@ -97,28 +97,7 @@ static void plain_free(plain_table *table)
     free(table->cells);
 }
 
-/* ---------------------------------------------------------------- comparing */
-
-static void assert_same_tables(const rf_table *a, const rf_table *b)
-{
-    assert_int_equal(a->n_rows, b->n_rows);
-    assert_int_equal(a->schema.n_fields, b->schema.n_fields);
-    for (int32_t c = 0; c < a->schema.n_fields; c++) {
-        const rf_column *x = &a->columns[c], *y = &b->columns[c];
-        assert_int_equal(a->schema.fields[c].kind, b->schema.fields[c].kind);
-        assert_int_equal(a->schema.fields[c].decimals, b->schema.fields[c].decimals);
-        assert_int_equal(x->n_missing, y->n_missing);
-        if (x->values)
-            assert_memory_equal(x->values, y->values, (size_t)a->n_rows * sizeof *x->values);
-        if (!x->codes)
-            continue;
-        assert_memory_equal(x->codes, y->codes, (size_t)a->n_rows * sizeof *x->codes);
-        assert_int_equal(x->dict.n, y->dict.n);
-        assert_memory_equal(x->dict.offsets, y->dict.offsets,
-                            ((size_t)x->dict.n + 1) * sizeof *x->dict.offsets);
-        assert_memory_equal(x->dict.bytes, y->dict.bytes, (size_t)x->dict.offsets[x->dict.n]);
-    }
-}
+/* ---------------------------------------------------------------- the tests */
 
 static void any_threads_and_any_instructions_give_the_same_table(void **state)
 {
@@ -142,7 +121,7 @@ static void any_threads_and_any_instructions_give_the_same_table(void **state)
             if (!rfi_csv_scan_force(path))
                 continue;
             assert_ok(csv_read(f, csv, n, &options, &err));
-            assert_same_tables(first, f->table);
+            csv_assert_same(first, f->table);
         }
         rf_pool_free(pool);
     }

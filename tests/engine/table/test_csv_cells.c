@@ -336,7 +336,7 @@ static void digits_are_those_of_the_exact_formatter(void **state)
 
 static const char *const token_texts[] = {"", "NA", "null"};
 static const size_t token_lengths[] = {0, 2, 4};
-static const rfi_tokens tokens = {.n = 3, .texts = token_texts, .lengths = token_lengths};
+static const rfi_tokens tokens = {.n = 3, .texts = token_texts, .lengths = token_lengths, .longest = 4};
 
 static void codes_follow_the_first_appearance(void **state)
 {
@@ -388,7 +388,7 @@ static void tokens_have_no_code_unless_quoted(void **state)
     rfi_dict_init(&other, &tokens);
     int32_t map[4];
     assert_int_equal(rfi_dict_code(&other, "z", 1, limit = "z" + 1), 0);
-    rfi_dict_merge(&other, &dict, map);
+    rfi_dict_merge(&other, &dict, 0, map);
     assert_int_equal(map[0], 1);
     assert_int_equal(map[1], 2);
     assert_int_equal(rfi_dict_code_quoted(&other, "NA", 2, NULL), 2);
