@@ -61,14 +61,14 @@ rf_code rfi_isa_choose(rfi_isa *out, rf_error *err)
 
 /* ------------------------------------------------------------------ memory */
 
-enum { ALIGNMENT = 256, LARGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 256, LARGE_PAGE = 2 << 20, LARGE_FROM = 256 << 10 };
 
 static rf_code cpu_alloc(rf_device *device, void **out, size_t size_bytes, rf_error *err)
 {
     (void)device;
     *out = NULL;
     /* one word before the aligned block remembers what to free */
-    const bool large = size_bytes >= 2 * LARGE_PAGE;
+    const bool large = size_bytes >= LARGE_FROM;
     const size_t alignment = large ? LARGE_PAGE : ALIGNMENT;
     /* The last page is a large one too: a table lies at the end, and its rows are read in no order. */
     const size_t padding = (large ? 3 : 2) * alignment;

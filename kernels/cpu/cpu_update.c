@@ -32,9 +32,10 @@ static void adam_run(float *restrict w, float *restrict m, float *restrict v, co
 
 typedef struct update_job {
     const rf_update *op;
-    float *packed;        /* for each worker a strip of the dense sources' right factors, in panels */
-    size_t packed_floats; /* of a worker                                                            */
-    int32_t *packed_left; /* the first column of the strip that a worker holds, -1: none            */
+    float *
+        own; /* for each worker: the first column of the strip that it holds, -1: none; then that strip of the dense sources'
+                   right factors, in panels */
+    size_t own_floats;
     int32_t rows_a_task, n_tasks_a_strip;
 } update_job;
 
@@ -90,11 +91,12 @@ static rfi_factor dense_factor(const rf_update *op, int32_t left, int32_t right)
 /* This worker's panels of the strip that p lies in. */
 static float *packed_strip(const update_job *job, int worker, const patch *p)
 {
-    float *packed = job->packed + (size_t)worker * job->packed_floats;
-    if (job->packed_left[worker] != p->left) {
+    float *own = job->own + (size_t)worker * job->own_floats, *packed = own + RFI_LANES;
+    int32_t *held = (int32_t *)(void *)own;
+    if (*held != p->left) {
         const rfi_factor b = dense_factor(job->op, p->left, p->right);
         RFI_FN(rfi_pack)(packed, &b);
-        job->packed_left[worker] = p->left;
+        *held = p->left;
     }
     return packed;
 }
@@ -270,21 +272,24 @@ static void update_task(void *arg, int worker, int64_t task)
     finish_patch(op, &p);
 }
 
-/* Room for every worker's panels of one strip; false when there is no memory. */
+/* Room for every worker's panels of one strip; false when there is no memory. A worker's part begins at the same place in every update: what
+ * one thread wrote last time would come to another through the third-level cache. */
 static bool place_panels(rf_device *device, update_job *job)
 {
     const rf_update *op = job->op;
-    size_t n_workers = (size_t)rf_pool_threads(device->pool);
+    const rfi_cpu *cpu = device->self;
+    const size_t n_workers = (size_t)rf_pool_threads(device->pool);
+    size_t floats = RFI_LANES;
     if (op->n_dense > 0) {
         const rfi_factor b = dense_factor(op, 0, rfi_min32(op->cols, STRIP_COLS));
-        job->packed_floats = RFI_FN(rfi_packed_size)(&b);
+        floats += RFI_FN(rfi_packed_size)(&b);
     }
-    job->packed = rfi_scratch(device, n_workers * (job->packed_floats * sizeof(float) + sizeof(int32_t)));
-    if (!job->packed)
+    job->own = rfi_scratch(device, n_workers * floats * sizeof(float));
+    if (!job->own)
         return false;
-    job->packed_left = (int32_t *)(job->packed + n_workers * job->packed_floats);
+    job->own_floats = cpu->scratch_bytes / sizeof(float) / n_workers / RFI_LANES * RFI_LANES;
     for (size_t i = 0; i < n_workers; i++)
-        job->packed_left[i] = -1;
+        *(int32_t *)(void *)(job->own + i * job->own_floats) = -1;
     return true;
 }
 
