@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "core/alloc.h"
+#include "core/pause.h"
 
 enum {
     MOST_THREADS = 1024,
@@ -80,15 +81,6 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void pause_a_moment(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* ---- workers -------------------------------------------------------------------------------- */
 
 static void take_tasks(rf_pool *pool)
@@ -131,7 +123,7 @@ static void wait_for_work(rf_pool *pool, uint32_t seen)
         for (int i = 0; i < PAUSES_PER_LOOK; i++) {
             if (atomic_load_explicit(&pool->generation, memory_order_relaxed) != seen)
                 return;
-            pause_a_moment();
+            rf_pause();
         }
     } while (now_ns() < until_ns);
     atomic_fetch_add(&pool->n_sleeping, 1);
@@ -167,7 +159,7 @@ static void wait_for_joined(rf_pool *pool)
         for (int i = 0; i < PAUSES_PER_LOOK; i++) {
             if (!(atomic_load_explicit(&pool->state, memory_order_acquire) & JOINED_MASK))
                 return;
-            pause_a_moment();
+            rf_pause();
         }
     } while (now_ns() < until_ns);
     for (;;) {

@@ -7,16 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LOOKS = 500 }; /* some tens of microseconds: falling asleep and being called costs as much */
+#include "core/pause.h"
 
-static void pause_a_moment(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
+enum { LOOKS = 500 }; /* some tens of microseconds: falling asleep and being called costs as much */
 
 void rf_turn_wait(rf_turn *turn, int64_t task)
 {
@@ -24,7 +17,7 @@ void rf_turn_wait(rf_turn *turn, int64_t task)
     for (int i = 0; i < LOOKS; i++) {
         if (atomic_load_explicit(&turn->now, memory_order_acquire) == mine)
             return;
-        pause_a_moment();
+        rf_pause();
     }
     atomic_fetch_add(&turn->n_waiting, 1);
     for (uint32_t now; (now = atomic_load(&turn->now)) != mine;)

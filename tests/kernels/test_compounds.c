@@ -1,5 +1,5 @@
 /* test_compounds.c - the compounds of ops.h against plain loops in double precision. */
-#include "rig.h"
+#include "oracle.h"
 
 #include <math.h>
 
@@ -13,26 +13,6 @@ static rf_noise noise_of(uint32_t purpose)
 static rf_draw draw_of(uint32_t purpose)
 {
     return (rf_draw){.seed = 987654321098u, .step = 6, .purpose = purpose, .trial = 2};
-}
-
-static double *doubles(int64_t n)
-{
-    double *out = calloc((size_t)n + 1, sizeof *out);
-    assert_non_null(out);
-    return out;
-}
-
-static double at(rf_mat mat, int32_t r, int32_t c)
-{
-    return (double)mat.data[r * mat.ld + c];
-}
-
-/* Rows first .. first + n - 1. */
-static rf_mat rows_of(rf_mat mat, int32_t first, int32_t n)
-{
-    mat.data += first * mat.ld;
-    mat.rows = n;
-    return mat;
 }
 
 /* ------------------------------------------------------------------ parts of the oracles */

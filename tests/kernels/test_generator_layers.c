@@ -2,29 +2,9 @@
  *
  * As the model lays it out: x holds [h_L | ... | h_1 | z], a layer reads what is behind its own h.
  */
-#include "rig.h"
+#include "oracle.h"
 
 #include <math.h>
-
-static double *doubles(int64_t n)
-{
-    double *out = calloc((size_t)n + 1, sizeof *out);
-    assert_non_null(out);
-    return out;
-}
-
-static double at(rf_mat mat, int32_t r, int32_t c)
-{
-    return (double)mat.data[r * mat.ld + c];
-}
-
-/* Rows first .. first + n - 1. */
-static rf_mat rows_of(rf_mat mat, int32_t first, int32_t n)
-{
-    mat.data += first * mat.ld;
-    mat.rows = n;
-    return mat;
-}
 
 enum { LAYERS = 3, SPANS_MAX = 70 };
 

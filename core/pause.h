@@ -1,0 +1,15 @@
+/* pause.h - what a thread does between two looks at a word that another thread will change: little, and so that it costs the neighbour on the same
+ * core little. */
+#ifndef RF_CORE_PAUSE_H
+#define RF_CORE_PAUSE_H
+
+static inline void rf_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif
