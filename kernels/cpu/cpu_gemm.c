@@ -9,7 +9,7 @@ enum {
     GROUP_FLOATS = 64,  /* fetched at a time                                  */
     TASKS_A_THREAD = 8, /* so many, if their rows are not fewer than TASK_ROWS */
     TASK_ROWS = 24,
-    DEEP_ROWS = 96,      /* a panel that so many rows pass over may be deep   */
+    DEEP_ROWS = 96, /* a panel that so many rows pass over may be deep   */
 };
 
 /* ------------------------------------------------------------------ packing */
