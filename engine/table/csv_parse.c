@@ -19,6 +19,10 @@
 #include "core/turn.h"
 #include "engine/table/csv_reader.h"
 
+/* Columns times readers. Dictionaries of more would need many times the table's memory; and where there are so many columns
+ * each is read in its turn without much waiting. */
+enum { OWN_COLUMNS = 2048 };
+
 /* ---- the run ------------------------------------------------------------------------------- */
 
 typedef struct column_turn {
@@ -30,6 +34,7 @@ typedef struct parse_run {
     rfi_csv_read *read;
     bool again;        /* the blocks are known */
     bool apart;        /* tasks run side by side */
+    bool wide;         /* so many columns that no reader keeps texts */
     rfi_csv_walk walk; /* of who has the turn to cut (walk.at), or to join (the rest) */
     rf_turn cut, join, end;
     bool stopped;         /* of who joins: a piece was missed, so those behind it have no place */
@@ -130,8 +135,9 @@ static void put_off_many(const parse_work *work)
 {
     const parse_run *run = work->run;
     for (int32_t c = 0; run->apart && c < run->read->file->n_columns; c++)
-        work->reader->own[c].put_off = run->read->columns[c].as == RFI_READ_TEXTS &&
-                                       atomic_load_explicit(&run->columns[c].many, memory_order_relaxed);
+        work->reader->own[c].put_off =
+            run->read->columns[c].as == RFI_READ_TEXTS &&
+            (run->wide || atomic_load_explicit(&run->columns[c].many, memory_order_relaxed));
 }
 
 /* With a block or without one: whoever comes next waits for it. */
@@ -227,6 +233,7 @@ static rf_code open_run(parse_run *run, rfi_csv_read *read, int threads, rf_erro
     *run = (parse_run){.read = read, .again = file->n_blocks > 0, .bad_quote_row = INT64_MAX};
     run->apart = threads > 1 && file->body_end - file->body_begin > RFI_CSV_BLOCK_BYTES;
     run->n_readers = run->apart ? (size_t)threads : 1;
+    run->wide = (size_t)file->n_columns * run->n_readers > OWN_COLUMNS;
     rfi_csv_walk_open(&run->walk, read->file);
     RF_TRY(RF_NEW_ARRAY(&run->columns, file->n_columns, file->name, err));
     RF_TRY(RF_NEW_ARRAY(&run->taken, run->n_readers, file->name, err));

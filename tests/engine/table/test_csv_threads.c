@@ -90,6 +90,33 @@ static void cells_that_span_pieces_are_read_once(void **state)
     rf_buf_free(&csv);
 }
 
+/* Every reader's own texts of so many columns would need many times the table's memory. */
+static void readers_of_a_wide_table_keep_no_texts(void **state)
+{
+    enum { COLUMNS = 3000, TEXTS = 100, THREADS = 4 };
+    csv_fixture *const f = *state;
+    rf_error err = {0};
+    rf_pool *pool = NULL;
+    rf_buf csv;
+    rf_buf_init(&csv);
+    for (uint32_t c = 0; c < COLUMNS; c++)
+        rf_buf_printf(&csv, "c%u%c", c, c + 1 < COLUMNS ? ',' : '\n');
+    for (uint32_t row = 0; csv.size_bytes < 12 * RFI_CSV_BLOCK_BYTES; row++)
+        for (uint32_t c = 0; c < COLUMNS; c++)
+            rf_buf_printf(&csv, "t%u%c", draw(row, c) % TEXTS, c + 1 < COLUMNS ? ',' : '\n');
+    assert_any_threads_agree(f, &csv);
+    rf_alloc_fail_at(0);
+    assert_ok(csv_read(f, csv.data, csv.size_bytes, NULL, &err));
+    const int64_t n_alone = rf_alloc_count();
+    assert_ok(rf_pool_create(&pool, THREADS, &err));
+    const rf_table_options options = {.pool = pool};
+    rf_alloc_fail_at(0);
+    assert_ok(csv_read(f, csv.data, csv.size_bytes, &options, &err));
+    assert_true(rf_alloc_count() < n_alone + COLUMNS);
+    rf_pool_free(pool);
+    rf_buf_free(&csv);
+}
+
 /* ---------------------------------------------------------------- the same fault */
 
 typedef struct fault {
@@ -205,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(texts_of_any_number_have_the_same_codes, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(more_rows_come_than_were_expected, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(cells_that_span_pieces_are_read_once, csv_set_up, csv_tear_down),
+        cmocka_unit_test_setup_teardown(readers_of_a_wide_table_keep_no_texts, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(the_first_of_two_faults_is_told, csv_set_up, csv_tear_down),
         cmocka_unit_test_setup_teardown(an_unclosed_quote_is_told_after_the_faults_before_it, csv_set_up,
                                         csv_tear_down),
