@@ -226,13 +226,22 @@ static void parse_task(void *arg, int64_t task)
 
 /* ---- all tasks ----------------------------------------------------------------------------- */
 
+/* Every piece but the last has at least as many bytes as a block. */
+static int64_t count_tasks(const parse_run *run)
+{
+    const rfi_csv_file *file = run->read->file;
+    return run->again ? (int64_t)file->n_blocks
+                      : 1 + (int64_t)((file->body_end - file->body_begin) / RFI_CSV_BLOCK_BYTES);
+}
+
 static rf_code open_run(parse_run *run, rfi_csv_read *read, int threads, rf_error *err)
 {
     rf_code rc = RF_OK;
     const rfi_csv_file *file = read->file;
     *run = (parse_run){.read = read, .again = file->n_blocks > 0, .bad_quote_row = INT64_MAX};
     run->apart = threads > 1 && file->body_end - file->body_begin > RFI_CSV_BLOCK_BYTES;
-    run->n_readers = run->apart ? (size_t)threads : 1;
+    const int64_t n_tasks = count_tasks(run);
+    run->n_readers = run->apart ? (size_t)(n_tasks < threads ? n_tasks : threads) : 1;
     run->wide = (size_t)file->n_columns * run->n_readers > OWN_COLUMNS;
     rfi_csv_walk_open(&run->walk, read->file);
     RF_TRY(RF_NEW_ARRAY(&run->columns, file->n_columns, file->name, err));
@@ -264,14 +273,6 @@ static rf_code refuse_quote(const parse_run *run, rf_error *err)
     return rf_fail(err, RF_INPUT,
                    "%s, line %lld, column %d: a quoted cell goes on after its closing quote: %s", file->name,
                    (long long)place.line, column + 1, place.shown);
-}
-
-/* Every piece but the last has at least as many bytes as a block. */
-static int64_t count_tasks(const parse_run *run)
-{
-    const rfi_csv_file *file = run->read->file;
-    return run->again ? (int64_t)file->n_blocks
-                      : 1 + (int64_t)((file->body_end - file->body_begin) / RFI_CSV_BLOCK_BYTES);
 }
 
 rf_code rfi_csv_parse(rfi_csv_read *read, rf_pool *pool, rf_error *err)

@@ -131,7 +131,7 @@ static const fault faults[] = {
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 
-/* Two faults, as far from each other as some pieces, one piece, or a row. */
+/* Two faults, as far from each other as some pieces, or one. Closer ones lie in one piece, which is looked at as a whole before its rows are read. */
 static void the_first_of_two_faults_is_told(void **state)
 {
     csv_fixture *const f = *state;
