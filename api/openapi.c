@@ -283,7 +283,7 @@ rf_code rfi_openapi_make(const rf_server *server, rfi_document *out, rf_error *e
     rf_buf_puts(&text, "{\"openapi\":\"3.1.0\",\"info\":{");
     rfi_json_put_text(&text, "title", server->set->app_name);
     rfi_json_put_text(&text, "version", RF_VERSION);
-    rf_buf_printf(&text, ",\"description\":\"%s\",\"license\":{\"name\":\"see LICENSE\"}}", introduction);
+    rf_buf_printf(&text, ",\"description\":\"%s\",\"license\":{\"name\":\"MIT\"}}", introduction);
     rfi_json_put_raw(&text, "servers", "[{\"url\":\"/\"}]");
     put_paths(server, &text);
     put_components(server, &text);

@@ -63,7 +63,7 @@ typedef enum rf_command {
     X(LATIN1, "latin1", 0, NULL, RF_CMD_READS, "the input is ISO 8859-1, not UTF-8")                         \
     X(MISSING, "missing", 0, "TEXT", RF_CMD_READS,                                                           \
       "a text that means missing, instead of the usual ones; may repeat")                                    \
-    X(DEVICE, "device", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER, "auto (default), cpu or cuda:N")            \
+    X(DEVICE, "device", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER, "auto (default), cpu, cuda or cuda:N")      \
     X(THREADS, "threads", 0, "N", RF_CMD_WORKS | RF_CMD_READS | RF_CMD_WORKER,                               \
       "threads (default: all processors)")                                                                   \
     X(WORKERS, "workers", 0, "N", RF_CMD_SERVE, "worker processes to start (default: WORKERS, 1)")           \
