@@ -75,7 +75,7 @@ typedef enum rf_command {
       "how a GPU works: auto (default), plain, graph or fused")                                              \
     X(PRECISION, "precision", 0, "NAME", RF_CMD_WORKS | RF_CMD_WORKER,                                       \
       "how a GPU multiplies: 3xtf32 (default, as exact as float), tf32 or bf16")                             \
-    X(QUIET, "quiet", 'q', NULL, RF_CMD_ALL, "no progress, no summary")                                      \
+    X(QUIET, "quiet", 'q', NULL, RF_CMD_ALL, "no progress, notes or summary")                                \
     X(JSON, "json", 0, NULL, RF_CMD_ALL, "one JSON document on standard output")                             \
     X(HELP, "help", 'h', NULL, RF_CMD_ALL, "this text")
 

@@ -82,7 +82,7 @@ typedef struct rf_setting_list {
         "longest time of a search; no searches in this version")                                             \
     INT(workers, WORKERS, 1, 0, 64, "worker processes that serve starts")                                    \
     INT(worker_threads, WORKER_THREADS, 0, 0, 1024, "threads of a worker; 0: all processors")                \
-    TEXT(worker_device, WORKER_DEVICE, "auto", "what workers compute on: auto, cpu or cuda:N")               \
+    TEXT(worker_device, WORKER_DEVICE, "auto", "what workers compute on: auto, cpu, cuda or cuda:N")               \
     TEXT(docs_dir, DOCS_DIR, "",                                                                             \
          "Swagger UI and ReDoc as `script/bootstrap --docs` fetched them; by default beside the program, "   \
          "if they are there")                                                                                \

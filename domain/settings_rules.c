@@ -183,6 +183,16 @@ static void check_file_types(const rf_settings *settings, rf_notes *faults)
         rf_note(faults, "SUPPORTED_FILE_TYPES names nothing; this version reads csv and tsv");
 }
 
+/* Whether there is such a GPU, only the workers' machine knows. */
+static void check_device(const rf_settings *settings, rf_notes *faults)
+{
+    const char *device = settings->worker_device;
+    const bool numbered =
+        !strncmp(device, "cuda:", 5) && device[5] && strspn(device + 5, "0123456789") == strlen(device + 5);
+    if (strcmp(device, "auto") && strcmp(device, "cpu") && strcmp(device, "cuda") && !numbered)
+        rf_note(faults, "WORKER_DEVICE is \"%.40s\", and must be auto, cpu, cuda or cuda:N", device);
+}
+
 void rfi_settings_check(rf_settings *settings, rf_notes *faults)
 {
     refuse_later(settings, faults);
@@ -191,6 +201,7 @@ void rfi_settings_check(rf_settings *settings, rf_notes *faults)
     let_defaults_follow(settings);
     check_orders(settings, faults);
     check_file_types(settings, faults);
+    check_device(settings, faults);
     if (*settings->secret_key && strlen(settings->secret_key) < SECRET_KEY_LEAST)
         rf_note(faults, "SECRET_KEY is too short: at least %d characters, or leave it away and one is made",
                 SECRET_KEY_LEAST);

@@ -327,7 +327,7 @@ static rf_code declared_datetimes(column_work *work, rf_error *err)
     work->n_misfit = n_odd;
     work->n_missing += n_odd;
     if (n_odd)
-        rf_note(work->settle->notes, "column %s: %lld cells are no dates and count as missing",
+        rf_note(work->settle->notes, "column %s: %lld cells are no dates and are left out",
                 work->field->label, (long long)n_odd);
     RF_TRY(finish_datetimes(work, format, err));
 out:
@@ -364,13 +364,12 @@ static rf_code declared_numbers(column_work *work, rf_error *err)
     const rfi_column_plan *plan = work->plan;
     rf_kind kind = plan->numerical ? number_kind(&facts->numbers) : plan->kind;
     if (plan->lenient) {
+        if (facts->odd.n)
+            note_at(work, facts->odd.n, facts->odd.first_row, "are not numbers and are left out");
+        if (facts->infinite.n)
+            note_at(work, facts->infinite.n, facts->infinite.first_row, "are not finite and are left out");
         work->n_misfit = facts->odd.n + facts->infinite.n;
         work->n_missing += work->n_misfit;
-        if (facts->odd.n)
-            note_at(work, facts->odd.n, facts->odd.first_row, "are not numbers and count as missing");
-        if (facts->infinite.n)
-            note_at(work, facts->infinite.n, facts->infinite.first_row,
-                    "are not finite and count as missing");
     } else {
         if (facts->odd.n)
             RF_TRY(fail_at(work, facts->odd.first_row,
@@ -457,7 +456,7 @@ static rf_code settle_datetimes(column_work *work, bool *again, rf_error *err)
         return RF_OK;
     }
     if (odd->n) {
-        note_at(work, odd->n, odd->first_row, "are not in the column's date format and count as missing");
+        note_at(work, odd->n, odd->first_row, "are not in the column's date format and are left out");
         work->n_misfit = odd->n;
         work->n_missing += odd->n;
     }

@@ -158,6 +158,12 @@ class CommandLine(Case):
         _, err = self.ok("evaluate", table, part)
         self.assertIn("lacks 7 of the 9 columns (id, ", err)
 
+    def test_a_report_counts_the_cells_that_it_cannot_read(self):
+        real = self.file("real.csv", "a,b\n1,x\n2,y\n3,z\n4,x\n5,y\n")
+        other = self.file("other.csv", "a,b\nabc,x\nq,y\n3,z\n,x\n7,y\n")
+        _, err = self.ok("evaluate", real, other)
+        self.assertIn("column a: 2 of 4 cells are not numbers and are left out", err)
+
     def test_a_pipe_in_and_a_pipe_out(self):
         table = open(self.table(), "rb").read()
         out, _ = self.ok("synth", "-", "-o", "-", "--epochs", 1, "--rows", 25, "--seed", 1, stdin=table)
