@@ -119,21 +119,13 @@ static int64_t n_recorded; /* calls so far: a compound some of whose parts were 
     }
 RF_OPS_TABLE(WATCHED)
 
-static void watched_updates_end(rf_device *device, const rf_step_tick *op)
-{
-    const double start = bench_now_s();
-    own->updates_end(device, op);
-    if (watching->timing)
-        record(watching, &(call){.name = "updates_end"}, (bench_now_s() - start) * 1e3);
-}
-
 void bench_watch(bench *b)
 {
 #define WATCHED_ENTRY(entry, args) .entry = watched_##entry,
     static rf_ops watched;
     own = b->device->ops;
     watched = (rf_ops){RF_OPS_TABLE(WATCHED_ENTRY).step_tick = own->step_tick, .adam_tick = own->adam_tick,
-                       .updates_begin = own->updates_begin, .updates_end = watched_updates_end};
+                       .updates_begin = own->updates_begin, .updates_end = own->updates_end};
     watching = b;
     b->device->ops = &watched;
 }

@@ -114,7 +114,8 @@ void network_step(rf_model *model)
 uint32_t network_crc(rf_model *model)
 {
     rf_error err = {0};
-    rf_buf bytes = {0};
+    rf_buf bytes;
+    rf_buf_init(&bytes);
     demand(model->type->store(model, true, &bytes, &err), &err);
     const uint32_t crc = rf_crc32c(0, bytes.data, bytes.size_bytes);
     rf_buf_free(&bytes);

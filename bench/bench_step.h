@@ -18,7 +18,7 @@ extern const network networks[N_NETWORKS];
  * of b (bench_calls.h). */
 rf_model *network_create(const network *n, bench *b);
 void network_step(rf_model *model);
-/* Of the weights, which must be finite. */
+/* Of everything that a training keeps: weights, moments, the step. */
 uint32_t network_crc(rf_model *model);
 void network_free(rf_model *model);
 

@@ -1,5 +1,5 @@
-/* pause.h - what a thread does between two looks at a word that another thread will change: little, and so that it costs the neighbour on the same
- * core little. */
+/* pause.h - what a thread does between two looks at a word that another thread will change: as little as the neighbour on the
+ * same core can wish for. */
 #ifndef RF_CORE_PAUSE_H
 #define RF_CORE_PAUSE_H
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "engine/table/csv_word.h"
 #include "engine/table/table.h"
 
 enum { LONGEST_MISSING = 4 }; /* bytes of the longest default token */
@@ -27,34 +28,21 @@ bool rfi_quote_missing(const char *text, size_t length, const char *own, size_t 
     return false;
 }
 
-/* The top bit of each byte that is `wanted`, and maybe of bytes above one. */
-static inline uint64_t match_bytes(uint64_t word, char wanted)
-{
-    const uint64_t ones = 0x0101010101010101u, differ = word ^ ones * (unsigned char)wanted;
-    return (differ - ones) & ~differ & ones << 7;
-}
-
 static inline bool word_has_special(uint64_t word, char delimiter)
 {
-    return (match_bytes(word, delimiter) | match_bytes(word, '"') | match_bytes(word, '\n') |
-            match_bytes(word, '\r')) != 0;
+    return (rfi_word_match(word, delimiter) | rfi_word_match(word, '"') | rfi_word_match(word, '\n') |
+            rfi_word_match(word, '\r')) != 0;
 }
 
 /* Eight bytes at a time, the last eight once more if need be; zeros are nothing that is looked for. */
 bool rfi_quote_special(const char *text, size_t length, char delimiter)
 {
-    uint64_t word = 0;
-    if (length < sizeof word) {
-        memcpy(&word, text, length);
-        return word_has_special(word, delimiter);
-    }
-    for (size_t at = 0; at + sizeof word < length; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        if (word_has_special(word, delimiter))
+    enum { WORD = sizeof(uint64_t) };
+    for (size_t at = 0; at + WORD < length; at += WORD)
+        if (word_has_special(rfi_word_load(text + at, WORD), delimiter))
             return true;
-    }
-    memcpy(&word, text + length - sizeof word, sizeof word);
-    return word_has_special(word, delimiter);
+    const size_t last = length < WORD ? 0 : length - WORD;
+    return word_has_special(rfi_word_load(text + last, length - last), delimiter);
 }
 
 bool rfi_quote_sep_line(const char *text, size_t length)
@@ -69,15 +57,10 @@ static size_t double_quotes(char *out, const char *text, size_t length)
 {
     size_t from = 0, to = 0;
     while (from < length) {
-        uint64_t word = 0;
-        size_t n = length - from;
-        if (n >= sizeof word)
-            memcpy(&word, text + from, n = sizeof word);
-        else
-            memcpy(&word, text + from, n);
+        const size_t left = length - from;
+        const uint64_t word = rfi_word_load(text + from, left), quotes = rfi_word_match(word, '"');
+        const size_t kept = rfi_word_until(quotes, left < sizeof word ? left : sizeof word);
         memcpy(out + to, &word, sizeof word);
-        const uint64_t quotes = match_bytes(word, '"');
-        const size_t kept = quotes ? (size_t)__builtin_ctzll(quotes) / 8 + 1 : n;
         from += kept;
         to += kept;
         if (quotes)

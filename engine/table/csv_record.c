@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/table/csv_word.h"
+
 /* ---- inside and outside -------------------------------------------------------------------- */
 
 typedef struct quote_state {
@@ -120,26 +122,14 @@ size_t rfi_csv_index_cells(uint32_t *ends, rfi_csv_marks *marks, const char *dat
 
 /* ---- one cell ------------------------------------------------------------------------------ */
 
-/* The top bit of each byte that is a quote, and maybe of bytes above one. */
-static inline uint64_t quotes_in(uint64_t word)
-{
-    const uint64_t ones = 0x0101010101010101u, differ = word ^ ones * '"';
-    return (differ - ones) & ~differ & ones << 7;
-}
-
 size_t rfi_csv_undouble(char *out, const char *text, size_t length)
 {
     size_t from = 0, to = 0;
     while (from < length) {
-        uint64_t word = 0;
-        size_t n = length - from;
-        if (n >= sizeof word)
-            memcpy(&word, text + from, n = sizeof word);
-        else
-            memcpy(&word, text + from, n);
+        const size_t left = length - from;
+        const uint64_t word = rfi_word_load(text + from, left), quotes = rfi_word_match(word, '"');
+        const size_t kept = rfi_word_until(quotes, left < sizeof word ? left : sizeof word);
         memcpy(out + to, &word, sizeof word);
-        const uint64_t quotes = quotes_in(word);
-        const size_t kept = quotes ? (size_t)__builtin_ctzll(quotes) / 8 + 1 : n;
         from += kept;
         to += kept;
         if (quotes && (from == length || text[from++] != '"'))

@@ -14,11 +14,6 @@ enum {
 
 /* ------------------------------------------------------------------ packing */
 
-static int32_t padded_cols(int32_t cols)
-{
-    return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
-}
-
 static const float *row_of(const rfi_factor *b, int32_t k)
 {
     return b->more && k >= b->split ? b->more + (k - b->split) * b->more_ld : b->data + k * b->ld;
@@ -56,18 +51,18 @@ static void pack_panel(float *to, const rfi_factor *b, int32_t k0, int32_t kc, i
 
 size_t RFI_FN(rfi_packed_size)(const rfi_factor *b)
 {
-    return (size_t)b->depth * (size_t)padded_cols(b->cols);
+    return (size_t)b->depth * (size_t)rfi_padded(b->cols);
 }
 
 /* Width of the panel that begins at column `left`. */
 static int32_t panel_width(int32_t cols, int32_t left)
 {
-    return rfi_min32(RFI_PANEL, padded_cols(cols) - left);
+    return rfi_min32(RFI_PANEL, rfi_padded(cols) - left);
 }
 
 static float *packed_block(float *packed, const rfi_factor *b, int32_t k0, int32_t kc, int32_t left)
 {
-    return packed + (int64_t)k0 * padded_cols(b->cols) + (int64_t)kc * left;
+    return packed + (int64_t)k0 * rfi_padded(b->cols) + (int64_t)kc * left;
 }
 
 void RFI_FN(rfi_pack)(float *packed, const rfi_factor *b)

@@ -31,6 +31,12 @@ enum {
     RFI_COLUMN_ROWS = 48,                     /* rows of c at a time when a is read by columns         */
 };
 
+/* Whole lanes. */
+RFI_INLINE int32_t rfi_padded(int32_t cols)
+{
+    return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
+}
+
 /* b(k, j) at data[k * ld + j], or when transposed at data[j * ld + k]. */
 typedef struct rfi_factor {
     const float *data;

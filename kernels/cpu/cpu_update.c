@@ -30,11 +30,11 @@ static void adam_run(float *restrict w, float *restrict m, float *restrict v, co
 
 /* ------------------------------------------------------------------ a matrix */
 
+/* A worker's own memory: the first column of the strip that it holds, -1 for none; then, a vector further on, that strip of the dense
+ * sources' right factors, in panels. */
 typedef struct update_job {
     const rf_update *op;
-    float *
-        own; /* for each worker: the first column of the strip that it holds, -1: none; then that strip of the dense sources'
-                   right factors, in panels */
+    float *own; /* (workers, own_floats) */
     size_t own_floats;
     int32_t rows_a_task, n_tasks_a_strip;
 } update_job;
@@ -44,12 +44,6 @@ typedef struct patch {
     float *g;
     int32_t first, end, left, right, ld;
 } patch;
-
-/* Whole lanes: rows of a gradient begin at the boundaries of cache lines. */
-static int32_t padded(int32_t cols)
-{
-    return (cols + RFI_LANES - 1) / RFI_LANES * RFI_LANES;
-}
 
 static void add_stream(rfi_ahead *ahead, const float *at, int64_t step_floats, int32_t groups)
 {
@@ -262,7 +256,7 @@ static void update_task(void *arg, int worker, int64_t task)
     int32_t left = (int32_t)(task / job->n_tasks_a_strip) * STRIP_COLS;
     patch p = {g, first, rfi_min32(first + job->rows_a_task, op->rows), left, 0, 0};
     p.right = rfi_min32(left + STRIP_COLS, op->cols);
-    p.ld = padded(p.right - left);
+    p.ld = rfi_padded(p.right - left); /* rows of a gradient begin at cache lines */
     if (op->n_dense == 0)
         memset(g, 0, (size_t)(p.end - p.first) * (size_t)p.ld * sizeof *g);
     else
@@ -296,7 +290,7 @@ static bool place_panels(rf_device *device, update_job *job)
 void RFI_FN(rfi_update)(rf_device *device, const rf_update *op)
 {
     update_job job = {.op = op};
-    const int32_t room = rfi_min32(GRAD_FLOATS / padded(rfi_min32(op->cols, STRIP_COLS)), GRAD_ROWS);
+    const int32_t room = rfi_min32(GRAD_FLOATS / rfi_padded(rfi_min32(op->cols, STRIP_COLS)), GRAD_ROWS);
     const int64_t threads = rf_pool_threads(device->pool);
     int64_t tasks = rfi_divide_up(op->rows, room * threads); /* of a thread */
     tasks = threads > 1 && tasks < TASKS_A_THREAD ? TASKS_A_THREAD : tasks;
