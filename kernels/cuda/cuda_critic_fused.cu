@@ -6,7 +6,7 @@
  *
  * What does not lie as these expect it is done by its parts.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 #include "kernels/cuda/cuda_sources.cuh"
 

@@ -1,5 +1,5 @@
 /* cuda_fused.cu - the products with everything that comes after them in the same kernel: epilogues of cuda_gemm.cuh. */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 
 /* ------------------------------------------------------------------ affine */

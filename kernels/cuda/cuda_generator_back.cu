@@ -9,7 +9,7 @@
  * little enough for every block to work it out for its rows. The first layer's da has no product behind it, only updates: it is left to its
  * own kernel.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 #include "kernels/cuda/cuda_sources.cuh"
 

@@ -9,7 +9,7 @@
  * The a of one layer is the first source of the next one's product; the rest of its input lies in memory. What does not lie as this expects
  * it is done by its parts.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 
 extern "C" {

@@ -3,7 +3,7 @@
  *     latent            mu and logvar are two products of one shape; of two tiles at one place the later draws z
  *     latent_gradient   the product gives dz, and everything else is element by element; the last block sums the divergence
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_latent.cuh"
 #include "kernels/cuda/cuda_products.h"
 

@@ -7,7 +7,7 @@
  * Every block works out Adam's next scalars from the present ones by itself. Whoever comes last of all blocks writes them down, and
  * moves the step's number on: by then each has read what it needs. A gradient is never written to memory, unless somebody asks.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 #include "kernels/cuda/cuda_sources.cuh"
 

@@ -1,7 +1,7 @@
 /* cuda_penalty_fused.cu - the gradient penalty in two kernels: the input gradients of all matrices with their squares, whose last block makes
  * the scales; then the product of both, which scales d as well. What does not lie as this expects it is done by its parts.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_products.h"
 
 extern "C" {

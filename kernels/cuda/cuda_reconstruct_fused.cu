@@ -5,7 +5,7 @@
  * updates, and leave its loss and its squares for sigma, which the last of them adds up. What does not lie as this expects it is done by
  * its parts.
  */
-#include "kernels/cuda/cuda_gemm.cuh"
+#include "kernels/cuda/cuda_gemm_run.cuh"
 #include "kernels/cuda/cuda_latent.cuh"
 #include "kernels/cuda/cuda_products.h"
 #include "kernels/cuda/cuda_sources.cuh"
